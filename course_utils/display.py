@@ -1,0 +1,56 @@
+"""Sentences and tables that read well on light and dark pages, and as plain text; every other module shows itself so."""
+
+import html
+import re
+
+# kind: (mark in front of the text, colour of the bar beside it); the mark, not the colour, carries the meaning
+KINDS = {
+    "good": ("✔", "#009E73"),
+    "bad": ("✘", "#D55E00"),
+    "hint": ("➜", "#E69F00"),
+    "note": ("·", "#797979"),
+}
+
+
+class Shown:
+    """Hold one thing to look at, as HTML for a notebook and as plain text for everything else."""
+
+    def __init__(self, *, markup: str, text: str):
+        self.markup, self.text = markup, text
+
+    def _repr_html_(self) -> str:
+        return self.markup
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def inline(text: str) -> str:
+    """Return `text` as HTML: everything escaped, then `code` between back-ticks and **bold** between double stars."""
+    markup = html.escape(str(text), quote=False)
+    markup = re.sub(r"`([^`\n]+)`", r"<code>\1</code>", markup)
+    markup = re.sub(r"\*\*([^*\n]+)\*\*", r"<b>\1</b>", markup)
+    return markup.replace("\n", "<br>")
+
+
+def message(text: str, kind: str = "note") -> Shown:
+    """Return a sentence with a coloured bar; `kind` is one of good, bad, hint, note."""
+    mark, colour = KINDS[kind]
+    bar = f"border-left:4px solid {colour};padding:0.3em 0.8em;margin:0.3em 0"
+    return Shown(markup=f'<div style="{bar}">{mark} {inline(text)}</div>', text=f"{mark} {text}")
+
+
+def table(headers: list[str], rows: list[list[str]], *, caption: str) -> Shown:
+    """Return a table of strings, headers in <th>, with a caption that says what it shows; cells may hold `code`."""
+    head = "".join(f'<th scope="col" style="text-align:left">{inline(h)}</th>' for h in headers)
+    body = "".join(
+        "<tr>" + "".join(f'<td style="text-align:left;vertical-align:top">{inline(c)}</td>' for c in row) + "</tr>"
+        for row in rows
+    )
+    style = "caption-side:top;text-align:left;padding:0.4em 0"
+    markup = (
+        f'<table><caption style="{style}">{inline(caption)}</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    )
+    plain = [caption] + [" | ".join(str(c).replace("\n", " ") for c in row) for row in [headers, *rows]]
+    return Shown(markup=markup, text="\n".join(plain))
