@@ -27,10 +27,10 @@ class Shown:
 
 def inline(text: str) -> str:
     """Return `text` as HTML: everything escaped, then `code` between back-ticks and **bold** between double stars."""
-    markup = html.escape(str(text), quote=False)
-    markup = re.sub(r"`([^`\n]+)`", r"<code>\1</code>", markup)
-    markup = re.sub(r"\*\*([^*\n]+)\*\*", r"<b>\1</b>", markup)
-    return markup.replace("\n", "<br>")
+    pieces = re.split(r"`([^`\n]+)`", html.escape(str(text), quote=False))  # every second piece is code
+    pieces[::2] = [re.sub(r"\*\*([^*\n]+)\*\*", r"<b>\1</b>", piece) for piece in pieces[::2]]
+    pieces[1::2] = [f"<code>{piece}</code>" for piece in pieces[1::2]]
+    return "".join(pieces).replace("\n", "<br>")
 
 
 def message(text: str, kind: str = "note") -> Shown:

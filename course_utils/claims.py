@@ -1,0 +1,128 @@
+"""Claims of the guide and the papers, each with what was expected and what this kernel measured, in one table."""
+
+import json
+import math
+import os
+import re
+from pathlib import Path
+
+from course_utils.display import Shown, message, table
+
+STRICT = "COURSE_STRICT"  # set by the project's tests: a claim that fails is an error
+REPORT = "COURSE_CLAIMS"  # set by tools/seeds.py: the file that the table writes its numbers to
+_claims: dict[str, dict] = {}
+_notebook = ""
+
+
+class ClaimFailed(AssertionError):
+    """Say that a claim was not borne out; raised only in the project's tests."""
+
+
+def begin(notebook: str) -> None:
+    """Start an empty table for a notebook, "01" for example."""
+    global _notebook
+    _notebook = notebook
+    _claims.clear()
+
+
+def record(
+    key: str,
+    statement: str,
+    *,
+    source: str,
+    measured: float,
+    unit: str = "",
+    at_most: float | None = None,
+    at_least: float | None = None,
+    published: str = "",
+    against_guide: bool = False,
+    why: str = "",
+) -> Shown:
+    """Enter one claim in the table and return one line that says how it came out.
+
+    `statement` is a claim in our own words; it holds if at_least ≤ measured ≤ at_most (give one or both, in `unit`).
+    `published` is an earlier result to stand beside it; `against_guide` marks a claim of which the guide says otherwise;
+    `why` says what to think of when it does not hold.
+    """
+    if at_most is None and at_least is None:
+        raise ValueError(f"claim {key!r} can never fail: give at_most, at_least or both")
+    if not re.fullmatch(r"[a-z0-9-]+", key):
+        raise ValueError(f"a claim's key is made of small letters, digits and hyphens, got {key!r}")
+    measured = float(measured)
+    low, high = (-math.inf if at_least is None else at_least), (math.inf if at_most is None else at_most)
+    claim = {
+        "statement": statement,
+        "source": source,
+        "unit": unit,
+        "expected": _expected(at_least, at_most, unit),
+        "published": published,
+        "against_guide": against_guide,
+        "measured": measured,
+        "holds": low <= measured <= high,  # false for NaN
+    }
+    _claims[key] = claim
+    line = f"**{_number(measured, unit)}**, expected {claim['expected']}: {statement}"
+    if claim["holds"]:
+        return message(line, "good")
+    reason = why or (
+        "if you changed a cell above or stopped a training, that is why; run the notebook from the top to be sure. "
+        "Another machine or another version of PyTorch rounds differently and can tip a narrow case"
+    )
+    if os.environ.get(STRICT):
+        raise ClaimFailed(f"{key}: measured {_number(measured, unit)}, expected {claim['expected']}")
+    return message(f"{line}\nNot so here: {reason}.", "bad")
+
+
+def table_of_claims() -> Shown:
+    """Return the notebook's claims so far: statement, source, expected, measured here and over the recorded seeds."""
+    seen = recorded().get(_notebook, {})
+    rows = []
+    for key, claim in _claims.items():
+        verdict = "✔ holds" if claim["holds"] else "✘ not so here: see the line above, under its cell"
+        if claim["against_guide"]:
+            verdict += ", against the guide"
+        expected = claim["expected"] + (f"\n({claim['published']})" if claim["published"] else "")
+        seeds = span(seen.get(key, []), claim["unit"]) or "not yet measured"
+        here = _number(claim["measured"], claim["unit"])
+        rows.append([claim["statement"], claim["source"], expected, here, seeds, verdict])
+    if os.environ.get(REPORT):
+        Path(os.environ[REPORT]).write_text(json.dumps(_claims), encoding="utf-8")
+    headers = ["Claim", "Source", "Expected", "Measured here", "Seeds 0 to 4", "Verdict"]
+    held = sum(claim["holds"] for claim in _claims.values())
+    return table(headers, rows, caption=f"{held} of {len(_claims)} claims held in this run.")
+
+
+def recorded() -> dict:
+    """Return the committed record, {notebook: {key: [a number for each seed]}}; empty where there is none."""
+    from course_utils.data import data_dir
+
+    try:
+        return json.loads((data_dir() / "records" / "claims.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def span(numbers: list[float], unit: str) -> str:
+    """Return "low to high unit" of some numbers, or one number if they read the same; "" of none."""
+    if not numbers:
+        return ""
+    low, high = _number(min(numbers), ""), _number(max(numbers), "")
+    return (low if low == high else f"{low} to {high}") + (f" {unit}" if unit else "")
+
+
+def _number(value: float, unit: str) -> str:
+    """Return a number with three significant digits and its unit."""
+    if value == 0 or not math.isfinite(value):
+        text = f"{value:g}"
+    elif 1e-3 <= abs(value) < 1e5:
+        text = f"{value:,.{max(0, 2 - math.floor(math.log10(abs(value))))}f}"
+    else:
+        text = f"{value:.1e}"
+    return f"{text} {unit}".strip()
+
+
+def _expected(at_least: float | None, at_most: float | None, unit: str) -> str:
+    """Return the bounds in words."""
+    if at_least is not None and at_most is not None:
+        return f"{at_least:g} to {at_most:g} {unit}".strip()
+    return (f"at least {at_least:g} {unit}" if at_most is None else f"at most {at_most:g} {unit}").strip()

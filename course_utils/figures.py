@@ -1,0 +1,133 @@
+"""One look for every figure: colours and letters that read on light and dark pages, and a text alternative for each."""
+
+import base64
+import io
+
+import matplotlib
+import matplotlib.pyplot as plt
+import torch
+
+# Each colour has a contrast of at least 3 to 1 against white and against JupyterLab's dark page (#111111),
+# and neighbours differ for colour-blind readers (after Okabe and Ito, darkened where white needed it).
+COLOURS = {
+    "blue": "#0072B2",
+    "red": "#D55E00",
+    "green": "#009E73",
+    "purple": "#BF63A0",
+    "amber": "#B8860B",
+    "grey": "#797979",
+}
+CYCLE = [COLOURS[name] for name in ("blue", "red", "green", "purple", "amber", "grey")]
+DPI, SHARPNESS = 100, 1.5  # pixels an inch on the page, and how many more are stored so that letters stay crisp
+
+
+def use_style() -> None:
+    """Set matplotlib's defaults for this course: no background, mid-grey letters, no box around a plot."""
+    ink = COLOURS["grey"]
+    plt.rcParams.update(
+        {
+            "figure.facecolor": "none",
+            "axes.facecolor": "none",
+            "savefig.facecolor": "none",
+            "figure.constrained_layout.use": True,
+            "font.size": 11,
+            "axes.titlesize": 11,
+            "axes.labelsize": 11,
+            "text.color": ink,
+            "axes.edgecolor": ink,
+            "axes.labelcolor": ink,
+            "xtick.color": ink,
+            "ytick.color": ink,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.prop_cycle": matplotlib.cycler(color=CYCLE),
+            "legend.frameon": False,
+            "lines.linewidth": 1.8,
+        }
+    )
+
+
+def new(columns: int = 1, rows: int = 1, *, width: float = 8.4, height: float = 3.2, **options):
+    """Return a figure and its axes, `width` × `height` inches in all; `options` go to plt.subplots."""
+    return plt.subplots(rows, columns, figsize=(width, height), **options)
+
+
+def show(fig, alt: str) -> None:
+    """Show `fig` as a PNG with the text alternative `alt`, and close it.
+
+    The text stands in the saved notebook and in its HTML, for readers who cannot see the picture.
+    """
+    from IPython.display import display
+
+    if not alt.strip():
+        raise ValueError("show(fig, alt) needs a sentence that says what the figure shows, for those who cannot see it")
+    buffer = io.BytesIO()
+    fig.savefig(buffer, format="png", dpi=DPI * SHARPNESS, metadata={"Software": None})
+    plt.close(fig)
+    width, height = (round(side * DPI) for side in fig.get_size_inches())
+    image = base64.b64encode(buffer.getvalue()).decode("ascii")
+    size = {"width": width, "height": height, "alt": alt}
+    display({"image/png": image, "text/plain": alt}, metadata={"image/png": size}, raw=True)
+
+
+def digits(x: torch.Tensor, *, ax=None, titles: list[str] | None = None) -> None:
+    """Draw digits x (n, 784) or (n, 1, 28, 28) in a row, as ink on paper, with a title above each."""
+    ax = ax or plt.gca()
+    images = x.detach().reshape(-1, 28, 28)
+    row = torch.cat([torch.nn.functional.pad(image, (2, 2), value=float(images.min())) for image in images], dim=1)
+    ax.imshow(row, cmap="gray_r", interpolation="nearest")
+    ax.set_xticks([]), ax.set_yticks([])
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+    for i, title in enumerate(titles or []):
+        ax.text(32 * i + 16, -2, title, ha="center", va="bottom", fontsize=10)
+
+
+def surface(f, *, ax=None, span: float = 1.5, levels: int = 18) -> None:
+    """Draw the level lines of f, a function of points w (..., 2) with values (...), over -span..span in both."""
+    ax = ax or plt.gca()
+    axis = torch.linspace(-span, span, 121)
+    w = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), dim=-1)
+    ax.contour(axis, axis, f(w).detach().clamp(min=1e-9).sqrt(), levels=levels, cmap="viridis", linewidths=0.8)
+    ax.set_aspect("equal")
+    ax.set_xlabel("weight $w_1$"), ax.set_ylabel("weight $w_2$")
+
+
+def trail(path: torch.Tensor, *, ax=None, colour: str = "red", label: str = "", span: float = 1.5) -> None:
+    """Draw the points of a descent, path (steps, 2), joined in order, with a ring at the start; cut off at ±span."""
+    ax = ax or plt.gca()
+    path = path.detach()
+    ax.plot(*path.T, "o-", color=COLOURS[colour], markersize=3, linewidth=1.2, label=label)
+    ax.plot(*path[0], "o", markersize=9, markerfacecolor="none", color=COLOURS[colour])
+    ax.set_xlim(-span, span), ax.set_ylim(-span, span)
+
+
+def points(x: torch.Tensor, y: torch.Tensor, *, ax=None) -> None:
+    """Draw points x (n, 2) of two classes y (n,): circles for class 0, crosses for class 1."""
+    ax = ax or plt.gca()
+    if x.ndim != 2 or x.shape[1] != 2:
+        raise ValueError(f"points draws points of the plane: x must be (n, 2), got {tuple(x.shape)}")
+    x = x.detach()
+    ax.scatter(*x[y == 0].T, s=14, marker="o", facecolor="none", edgecolor=COLOURS["blue"], label="class 0")
+    ax.scatter(*x[y == 1].T, s=16, marker="x", color=COLOURS["red"], linewidth=1.2, label="class 1")
+    ax.set_aspect("equal", adjustable="datalim")
+
+
+def grid(f, *, ax=None, span: float = 1.5, lines: int = 13) -> None:
+    """Draw a square grid of the plane after f, a function of points (n, 2) to points (n, 2), has moved it."""
+    ax = ax or plt.gca()
+    along = torch.linspace(-span, span, 80)
+    for c in torch.linspace(-span, span, lines):
+        still = torch.full_like(along, float(c))
+        for line in (torch.stack([along, still], 1), torch.stack([still, along], 1)):
+            ax.plot(*f(line).detach().T, color=COLOURS["grey"], linewidth=0.5, alpha=0.7, zorder=0)
+
+
+def boundary(weight: torch.Tensor, bias: float, *, ax=None) -> None:
+    """Draw the straight line on which weight (2,) · h + bias = 0, across the limits that the axes have now."""
+    ax = ax or plt.gca()
+    limits = ax.get_xlim(), ax.get_ylim()
+    normal, along = weight.detach().double(), torch.tensor([-weight[1], weight[0]]).double()
+    foot, reach = -bias * normal / normal.dot(normal), 100 * along / along.norm()
+    ax.plot(*torch.stack([foot - reach, foot + reach]).T, "--", color=COLOURS["green"], label="a straight line")
+    ax.set_xlim(limits[0]), ax.set_ylim(limits[1])

@@ -1,0 +1,54 @@
+"""Start a notebook: the version it was written for, the seed, the look of its figures, an empty table of claims."""
+
+import os
+import random
+
+from course_utils import __version__
+from course_utils.display import Shown, message
+
+
+def start(notebook: str, *, version: str) -> Shown:
+    """Make notebook `notebook` ("01") ready; `version` is the course's version that the notebook was saved with."""
+    from course_utils import claims, figures
+
+    seed = int(os.environ.get("COURSE_SEED", "0"))
+    seed_everything(seed)
+    figures.use_style()
+    claims.begin(notebook)
+    if version != __version__:
+        return message(mismatch(version), "bad")
+    return message(f"Ready: notebook {notebook}, version {version}, seed {seed}.", "good")
+
+
+def mismatch(version: str) -> str:
+    """Return the sentence for a notebook of another version than the installed course_utils, with its cure."""
+    older = _parts(version) < _parts(__version__)
+    cure = (
+        "take the notebook of the same version from the course's folder"
+        if older
+        else "run `git pull` in the course's folder and start JupyterLab again"
+    )
+    return (
+        f"This notebook was saved with version {version} of the course, course_utils here has version {__version__}: "
+        f"{cure} (in Colab: Runtime, Disconnect and delete runtime, then run the first cell)."
+    )
+
+
+def _parts(version: str) -> list[int]:
+    """Return "1.10" as [1, 10], so that versions compare as numbers."""
+    return [int(part) for part in version.split(".") if part.isdigit()]
+
+
+def seed() -> int:
+    """Return the seed of this run: 0, or what COURSE_SEED says."""
+    return int(os.environ.get("COURSE_SEED", "0"))
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python's, NumPy's and PyTorch's global generators; nothing else in the course touches them."""
+    import numpy as np
+    import torch
+
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)

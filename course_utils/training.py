@@ -1,0 +1,55 @@
+"""The training loop and its progress bar: shown in notebook 01, imported from then on."""
+
+import sys
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+
+@contextmanager
+def progress_bar(total: int):
+    """Show a bar of `total` steps; call the value it gives with each step's loss. Interrupting ends its block quietly.
+
+    Stop the kernel (the ■ button) to end a training early: what was learned until then is kept.
+    """
+    from tqdm.std import tqdm
+
+    with tqdm(total=total, leave=False, file=sys.stdout, mininterval=0.2, bar_format="{l_bar}{bar:20}{r_bar}") as bar:
+
+        def step(loss: float) -> None:
+            if bar.update():  # true when the bar was drawn anew, a few times a second
+                bar.set_postfix_str(f"loss {loss:.4f}", refresh=False)
+
+        try:
+            yield step
+        except KeyboardInterrupt:
+            print(f"Interrupted after {bar.n} of {total} steps: the model and its history are kept.")
+
+
+def fit(model, train_loader, optimizer, loss_fn, *, num_epochs, schedule=None):
+    """Train `model` in place; return the loss of every step. Interrupting keeps the model and the losses so far."""
+    history = []
+    model.train()
+    with progress_bar(num_epochs * len(train_loader)) as step:
+        for _ in range(num_epochs):
+            for x, y in train_loader:
+                optimizer.zero_grad()
+                loss = loss_fn(model(x), y)
+                loss.backward()
+                optimizer.step()
+                if schedule:
+                    schedule.step()
+                history.append(loss.item())
+                step(history[-1])
+    return history
+
+
+@torch.no_grad()
+def error_rate(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> float:
+    """Return the percentage of examples x (N, ...) for which the largest of the model's outputs is not y (N,)."""
+    training = model.training
+    model.eval()
+    wrong = sum((model(x[i : i + 1000]).argmax(1) != y[i : i + 1000]).sum().item() for i in range(0, len(x), 1000))
+    model.train(training)
+    return 100 * wrong / len(x)

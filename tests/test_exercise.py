@@ -1,0 +1,543 @@
+"""The exercise engine: what it says to every kind of answer, and that no answer can harm the kernel."""
+
+import contextlib
+import copy
+import functools
+import random
+import subprocess
+import sys
+import threading
+import time
+import types
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from course_utils import exercise
+from course_utils.exercise import Exercise, Feedback, Mistake, exercises_in, problems
+
+
+def step_reference(w, g, *, lr):
+    """Return `w` after one step against `g`."""
+    return w - lr * g
+
+
+def step_cases(generator):
+    w = torch.randn(2, generator=generator)
+    return [(w, torch.ones(2), 0.1), (w, torch.tensor([2.0, -1.0]), 0.5)]
+
+
+def uphill(w, g, *, lr):
+    return w + lr * g
+
+
+def in_place(w, g, *, lr):
+    w -= lr * g
+    return w
+
+
+def make(reference=step_reference, cases=step_cases, **changes):
+    given = {"notebook": "01", "name": "step", "title": "1.2 One step", "minutes": 5, "difficulty": 1}
+    given |= {"hints": ["Which way?", "Down."], "look_at": "the sign"} | changes
+    return Exercise(reference=reference, cases=cases, **given)
+
+
+def of(reference, *cases, **changes):
+    return make(reference, lambda generator: [c if isinstance(c, tuple) else (c,) for c in cases], **changes)
+
+
+def returning(expected, got, **changes):
+    """Return the feedback to an answer that returns `got` where `expected` is right."""
+    return of(lambda x: expected, 1.0, **changes).check(lambda x: got)
+
+
+@pytest.fixture(autouse=True)
+def events(monkeypatch, tmp_path):
+    monkeypatch.setenv("COURSE_PROGRESS", str(tmp_path))
+    seen = []
+    progress = types.ModuleType("course_utils.progress")
+    progress.record = lambda notebook, name, event: seen.append((notebook, name, event))
+    monkeypatch.setitem(sys.modules, "course_utils.progress", progress)
+    return seen
+
+
+def test_a_right_answer_passes_and_says_on_how_many_cases(events):
+    feedback = make(afterwards="Next: momentum.").check(lambda w, g, *, lr: w - g * lr)
+    assert isinstance(feedback, Feedback) and feedback.status == "passed"
+    assert feedback.text == "✔ Exercise 1.2 One step: right, checked on 2 cases. Next: momentum."
+    assert events == [("01", "step", "attempted"), ("01", "step", "passed")]
+
+
+def test_a_stub_draws_a_quiet_line_and_is_not_recorded(events):
+    def step(w, g, *, lr):
+        raise NotImplementedError
+
+    feedback = make().check(step)
+    assert feedback.status == "not attempted" and feedback.text.startswith("·") and events == []
+    assert "about 5 minutes" in feedback.text and "`ex.step.hint()`" in feedback.text
+
+
+def test_an_operation_that_torch_lacks_is_an_error_not_a_stub():
+    def step(w, g, *, lr):
+        return torch.empty(2, device="meta").cpu()
+
+    feedback = make().check(step)
+    assert feedback.status == "wrong" and "NotImplementedError" in feedback.text
+
+
+@pytest.mark.parametrize("value", [3, None, torch.ones(2), "step"])
+def test_a_value_instead_of_the_function_is_named(value):
+    feedback = make().check(value)
+    assert feedback.status == "wrong" and "takes the function itself, `ex.step.check(step)`" in feedback.text
+
+
+@pytest.mark.parametrize(
+    "answer", [lambda w: w, lambda w, g, x, *, lr: w, lambda w, g, lr, q: w, lambda g, w, *, lr: w]
+)
+def test_a_wrong_signature_is_told_the_arguments_in_order(answer):
+    feedback = make().check(answer)
+    assert feedback.status == "wrong" and "must take `(w, g, *, lr)`, in this order" in feedback.text
+
+
+def test_other_argument_names_defaults_and_stars_are_fine():
+    for answer in (
+        lambda a, b, *, lr=1: a - lr * b,
+        lambda *a, **k: a[0] - k["lr"] * a[1],
+        lambda w, g, lr: w - lr * g,
+    ):
+        assert make().check(answer).status == "passed"
+
+
+def test_partials_callable_objects_and_modules_are_answers():
+    class Step:
+        def __call__(self, w, g, *, lr):
+            return w - lr * g
+
+    class Net(nn.Module):
+        def forward(self, w, g, *, lr):
+            return w - lr * g
+
+    for answer in (functools.partial(lambda k, w, g, *, lr: w - lr * g, 0), Step(), Net()):
+        assert make().check(answer).status == "passed"
+    assert of(lambda x: x.exp(), torch.ones(2)).check(torch.exp).status == "passed"
+
+
+def test_an_error_is_shown_with_its_line_its_source_and_the_inputs():
+    def step(w, g, *, lr):
+        half = w / 2
+        return half @ torch.ones(3)
+
+    feedback = make().check(step)
+    assert feedback.status == "wrong" and "raises `RuntimeError: " in feedback.text
+    assert "in line 3, `return half @ torch.ones(3)`, on `w=[" in feedback.text and "lr=0.1" in feedback.text
+    assert "Traceback" not in feedback.text and "exercise.py" not in feedback.text
+
+
+def test_an_error_inside_a_module_names_the_learners_line_not_torchs():
+    class Net(nn.Module):
+        def forward(self, w, g, *, lr):
+            return nn.functional.linear(w, torch.ones(3, 3))
+
+    assert "in line 2, `return nn.functional.linear(" in make().check(Net()).text
+
+
+def test_an_error_in_code_without_source_still_names_the_line():
+    space = {}
+    exec("def step(w, g, *, lr):\n    return w[9]", space)
+    assert "in line 2 on `w=" in make().check(space["step"]).text
+
+
+def test_html_in_what_an_answer_says_is_escaped():
+    def step(w, g, *, lr):
+        raise ValueError("<script>alert(1)</script> `x`\n<b>two</b>")
+
+    feedback = make().check(step)
+    assert "<script>" not in feedback._repr_html_() and "&lt;script&gt;" in feedback._repr_html_()
+
+
+def test_endless_recursion_and_exits_are_errors_like_others():
+    def deep(w, g, *, lr):
+        return deep(w, g, lr=lr)
+
+    def leave(w, g, *, lr):
+        sys.exit("<bye>")
+
+    def interrupted(w, g, *, lr):
+        raise KeyboardInterrupt
+
+    assert "raises `RecursionError: " in make().check(deep).text
+    assert "raises `SystemExit: <bye>` in line 2" in make().check(leave).text
+    assert "raises `KeyboardInterrupt` in line 2" in make().check(interrupted).text
+
+
+def spin(x):
+    while True:
+        pass
+
+
+def spin_and_swallow(x):
+    while True:
+        try:
+            while True:
+                x += 1
+        except Exception:
+            pass
+
+
+@pytest.mark.parametrize("answer", [spin, spin_and_swallow])
+def test_an_endless_loop_is_stopped_and_its_thread_ends(answer, monkeypatch):
+    monkeypatch.setattr(exercise, "SECONDS", 0.3)
+    monkeypatch.setattr(exercise, "STOPPING", 30.0)
+    before = set(threading.enumerate())
+    feedback = of(lambda x: x, 7).check(answer)
+    assert feedback.status == "wrong" and "did not finish within 0.3 seconds on `x=7`" in feedback.text
+    assert "restart" not in feedback.text and set(threading.enumerate()) <= before
+
+
+def test_a_function_blocked_in_c_asks_for_a_restart(monkeypatch):
+    monkeypatch.setattr(exercise, "SECONDS", 0.2)
+    monkeypatch.setattr(exercise, "STOPPING", 0.2)
+    feedback = of(lambda x: x, 7).check(lambda x: time.sleep(5))
+    assert feedback.status == "wrong" and "restart the kernel" in feedback.text
+
+
+def test_a_loop_that_catches_everything_asks_for_a_restart(monkeypatch):
+    monkeypatch.setattr(exercise, "SECONDS", 0.2)
+    monkeypatch.setattr(exercise, "STOPPING", 0.2)
+    let_go = threading.Event()
+
+    def stubborn(x):
+        while not let_go.is_set():
+            with contextlib.suppress(BaseException):
+                time.sleep(0.01)
+
+    feedback = of(lambda x: x, 7).check(stubborn)
+    let_go.set()
+    assert feedback.status == "wrong" and "did not finish" in feedback.text
+
+
+def test_an_interrupt_while_waiting_stops_the_thread(monkeypatch):
+    monkeypatch.setattr(exercise, "STOPPING", 30.0)
+    before, join = set(threading.enumerate()), threading.Thread.join
+    calls = []
+
+    def interrupted(thread, timeout=None):
+        calls.append(timeout)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        return join(thread, timeout)
+
+    monkeypatch.setattr(threading.Thread, "join", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        of(lambda x: x, 7).check(spin)
+    assert set(threading.enumerate()) <= before
+
+
+def test_what_an_answer_prints_goes_through(capsys):
+    def step(w, g, *, lr):
+        print("seen", lr)
+        return w - lr * g
+
+    assert make().check(step).status == "passed" and capsys.readouterr().out == "seen 0.1\nseen 0.5\n"
+
+
+def test_a_missing_return_is_asked_about():
+    text = make().check(lambda w, g, *, lr: None).text
+    assert "got `None`, expected a tensor of shape (2,): is a `return` missing?" in text
+
+
+@pytest.mark.parametrize(
+    ("expected", "got", "words"),
+    [
+        (torch.ones(2), [1.0, 1.0], "got a `list` of 2, expected a tensor of shape (2,)"),
+        (torch.ones(2), np.ones(2), "got a NumPy array of shape (2,), expected a tensor of shape (2,)"),
+        (torch.ones(2), 1.0, "got the float `1`, expected a tensor of shape (2,)"),
+        (torch.ones(2), torch.ones(2, 1), "got a tensor of shape (2, 1), expected a tensor of shape (2,)"),
+        (torch.tensor(1.0), torch.ones(1), "got a tensor of shape (1,), expected the float `1`"),
+        (torch.ones(2), torch.ones(2) > 0, "got a tensor of `torch.bool`, expected `torch.float32`"),
+        (torch.ones(2).long(), torch.ones(2), "got a tensor of `torch.float32`, expected `torch.int64`"),
+        ((1.0, 2.0), (1.0,), "got a `tuple` of 1, expected a `tuple` of 2"),
+        ((1.0, 2.0), 1.0, "got the float `1`, expected a `tuple` of 2"),
+        (1, True, "got the bool `True`, expected the int `1`"),
+        (True, 1, "got the int `1`, expected the bool `True`"),
+        (torch.tensor(True), torch.tensor(1.0), "got the float `1`, expected the bool `True`"),
+        ({"a": 1.0}, {"b": 1.0}, "got a dict with the keys `['b']`, expected `['a']`"),
+        ("yes", None, "is a `return` missing"),
+        (None, 1.0, "got the float `1`, expected `None`"),
+        (torch.ones(0, 3), torch.ones(0, 2), "got a tensor of shape (0, 2), expected a tensor of shape (0, 3)"),
+    ],
+)
+def test_a_wrong_type_shape_or_length_says_what_came_and_what_was_expected(expected, got, words):
+    feedback = returning(expected, got)
+    assert feedback.status == "wrong" and words in feedback.text and "look at" not in feedback.text
+
+
+@pytest.mark.parametrize(
+    ("expected", "got", "words"),
+    [
+        (torch.tensor([1.0, 2.0]), torch.tensor([1.0, 2.5]), "For `x=1`: got `[1, 2.5]`, expected `[1, 2]`"),
+        (torch.tensor([1.0, 2.0]), torch.tensor([1.0, float("nan")]), "`nan` is not a finite number"),
+        (torch.zeros(5, 4), torch.eye(5, 4), "in a tensor of shape (5, 4) at index (0, 0), got `1`, expected `0`"),
+        (torch.zeros(20), torch.full((20,), float("inf")), "at index (0,), got `inf`, expected `0`"),
+        (0.123456, 0.123499, "got `0.123499`, expected `0.123456`"),
+        (3, 4, "got `4`, expected `3`"),
+        (100000, 100001, "got `100001`, expected `100000`"),
+        (torch.tensor([100000]), torch.tensor([100001]), "got `[100001]`, expected `[100000]`"),
+        ((1.0, [2.0, 3.0]), (1.0, [2.0, 4.0]), "in item 1, in item 1, got `4`, expected `3`"),
+        ({"a": (1, 2)}, {"a": (1, 3)}, "in the item `'a'`, in item 1, got `3`, expected `2`"),
+        ("yes", "no", "got `'no'`, expected `'yes'`"),
+        (1.0, 10**400, "expected `1`"),
+        (float("nan"), 1.0, "got `1`, expected `nan`"),
+    ],
+)
+def test_a_wrong_value_is_shown_beside_the_right_one_and_says_where_to_look(expected, got, words):
+    feedback = returning(expected, got)
+    assert feedback.status == "wrong" and words in feedback.text and feedback.text.endswith("; look at the sign.")
+
+
+@pytest.mark.parametrize(
+    ("expected", "got"),
+    [
+        (torch.tensor(1.5), 1.5),
+        (1.5, torch.tensor(1.5, requires_grad=True)),
+        (1.5, np.float32(1.5)),
+        (2, np.int64(2)),
+        (2.0, 2),
+        (True, torch.tensor(True)),
+        (True, np.bool_(True)),
+        (torch.ones(2), torch.ones(2, dtype=torch.float64)),
+        (torch.ones(2), torch.ones(2, requires_grad=True)),
+        (torch.ones(2), torch.ones(2).long()),
+        (torch.ones(2), torch.ones(2) + 1e-7),
+        (torch.ones(2).long(), torch.ones(2).int()),
+        (torch.tensor([float("nan"), 1.0]), torch.tensor([float("nan"), 1.0])),
+        (torch.tensor([float("inf"), 1.0]), torch.tensor([float("inf"), 1.0])),
+        (float("nan"), float("nan")),
+        (torch.ones(0, 3), torch.ones(0, 3)),
+        (torch.eye(2), torch.eye(2).to_sparse()),
+        ([1.0, "a", None], (1.0, "a", None)),
+        ({"a": torch.ones(2)}, {"a": torch.ones(2)}),
+        ({1, 2}, {2, 1}),
+        (None, None),
+    ],
+)
+def test_differences_that_do_no_harm_are_accepted(expected, got):
+    assert returning(expected, got).status == "passed"
+
+
+def test_a_generator_function_is_told_what_came():
+    def answer(x):
+        yield x
+
+    assert "got a `generator`, expected a tensor of shape (2,)" in of(lambda x: x * 2, torch.ones(2)).check(answer).text
+
+
+@pytest.mark.parametrize(
+    ("argument", "spoil"),
+    [
+        (torch.ones(2), lambda x: x.add_(1)),
+        ([3, 1, 2], lambda x: x.sort()),
+        ([3, 1, 2], lambda x: x.clear()),
+        ([torch.ones(2)], lambda x: x[0].zero_()),
+        ({"a": [1.0]}, lambda x: x["a"].append(2.0)),
+        ((torch.ones(2), 1.0), lambda x: x[0].zero_()),
+        (np.ones(2), lambda x: x.fill(3)),
+        (nn.Linear(1, 1), lambda x: nn.init.ones_(x.weight)),
+        ({1}, lambda x: x.add(2)),
+    ],
+)
+def test_an_answer_that_changes_its_argument_is_told_which(argument, spoil):
+    ex = make(lambda first, x: 5.0, lambda generator: [(1.0, copy.deepcopy(argument))])
+    feedback = ex.check(lambda a, b: (spoil(b), 5.0)[1])
+    assert feedback.status == "wrong" and "changes its argument `x` in place" in feedback.text
+
+
+def test_a_change_in_one_case_does_not_reach_the_next():
+    text = make().check(in_place).text
+    assert "changes its argument `w` in place" in text
+
+
+def test_a_reference_that_changes_its_argument_asks_the_same_of_the_answer():
+    def halve_reference(x):
+        x.div_(2)
+
+    ex = make(halve_reference, lambda generator: [(torch.ones(2),)], name="halve")
+    assert ex.check(lambda x: (x.mul_(0.5), None)[1]).status == "passed"
+    assert "afterwards in the argument `x`, got `[1, 1]`, expected `[0.5, 0.5]`" in ex.check(lambda x: None).text
+
+
+@pytest.mark.parametrize("view", [lambda x: x, lambda x: x.view(3), lambda x: x[:], lambda x: x.detach()])
+def test_a_view_of_an_input_is_pointed_out(view):
+    ex = make(lambda x: x.clone(), lambda generator: [(torch.ones(3),)])
+    feedback = ex.check(view)
+    assert feedback.status == "wrong" and "the argument `x` itself or a view of it" in feedback.text
+    assert "`x.clone()`" in feedback.text
+
+
+def test_the_same_list_is_pointed_out_and_a_view_is_fine_where_the_reference_returns_one():
+    ex = make(lambda x: list(x), lambda generator: [([1, 2],)])
+    assert "the argument `x` itself" in ex.check(lambda x: x).text
+    assert make(lambda x: x.T, lambda generator: [(torch.ones(2, 3),)]).check(lambda x: x.t()).status == "passed"
+
+
+def test_a_usual_mistake_draws_its_own_sentence_after_what_came():
+    ex = make(mistakes=[Mistake(uphill, "This walks uphill.")])
+    text = ex.check(lambda w, g, *, lr: w + g * lr).text
+    assert "For `w=[" in text and "expected `[" in text and text.endswith(". This walks uphill.")
+    assert "look at" not in text
+
+
+def test_a_mistake_must_match_on_every_case():
+    ex = make(mistakes=[Mistake(uphill, "This walks uphill.")])
+    text = ex.check(lambda w, g, *, lr: w + lr * g if lr < 0.2 else w).text
+    assert "uphill" not in text and text.endswith("look at the sign.")
+
+
+def test_mistakes_that_raise_or_have_another_shape_or_type_are_recognised():
+    def no_sum(x):
+        return x * x
+
+    def to_list(x):
+        return (x * x).sum(dim=0).tolist()
+
+    def unpacks(x):
+        a, b = x
+        return a * b
+
+    def yields(x):
+        yield x
+
+    def forgets(x):
+        (x * x).sum(dim=0)
+
+    said = [Mistake(f, f"Sentence {f.__name__}.") for f in (no_sum, to_list, unpacks, yields, forgets)]
+    ex = of(lambda x: (x * x).sum(dim=0), torch.ones(3, 2), mistakes=said)
+    for mistake in said:
+        assert ex.check(mistake.function).text.endswith(mistake.feedback)
+
+
+def test_a_mistake_in_place_does_not_claim_an_answer_that_leaves_its_arguments_alone():
+    ex = make(mistakes=[Mistake(in_place, "Underscore.")])
+    assert ex.check(in_place).text.endswith("Underscore.")
+    assert ex.check(lambda w, g, *, lr: w - lr * g).status == "passed"
+
+
+def test_the_returned_argument_draws_the_sentence_of_the_forgotten_update_even_as_a_copy():
+    ex = make(mistakes=[Mistake(lambda w, g, *, lr: w, "Nothing moved.")])
+    assert ex.check(lambda w, g, *, lr: w).text.endswith("Nothing moved.")
+    assert ex.check(lambda w, g, *, lr: w.clone()).text.endswith("Nothing moved.")
+
+
+def test_an_error_that_the_reference_raises_is_asked_for():
+    def root_reference(x):
+        if x < 0:
+            raise ValueError("x must not be negative")
+        return x**0.5
+
+    ex = of(root_reference, 4.0, -1.0)
+    assert ex.check(root_reference).status == "passed"
+    assert "expected a `ValueError` raised" in ex.check(lambda x: abs(x) ** 0.5).text
+
+
+def test_a_check_leaves_all_random_states_alone_and_seeds_the_answer():
+    def draw():
+        return random.random(), np.random.rand(), torch.rand(1).item()
+
+    def noisy_reference(x):
+        return x + torch.rand(2)
+
+    def noisy(x):
+        noise = torch.rand(2)
+        random.random(), np.random.rand(), random.seed(5), torch.rand(9)
+        return noise + x
+
+    random.seed(1), np.random.seed(1), torch.manual_seed(1)
+    expected = draw()
+    random.seed(1), np.random.seed(1), torch.manual_seed(1)
+    assert of(noisy_reference, 1.0, 2.0).check(noisy).status == "passed"
+    assert draw() == expected
+
+
+def test_a_generator_argument_gives_every_call_the_same_numbers():
+    ex = make(lambda g: torch.rand(2, generator=g), lambda generator: [(generator,), (generator,)])
+    assert ex.check(lambda g: torch.rand(2, generator=g)).status == "passed"
+
+
+def test_a_result_that_cannot_be_compared_still_draws_a_sentence():
+    class Odd(str):
+        def __eq__(self, other):
+            raise RuntimeError("no")
+
+        __hash__ = None
+
+    class OddError(Exception):
+        def __str__(self):
+            raise RuntimeError("no")
+
+    def fail(x):
+        raise OddError
+
+    odd = Odd("a")
+    assert "could not look at what came back" in of(lambda x: odd, 1).check(lambda x: Odd("b")).text
+    assert of(lambda x: 1, 1).check(fail).status == "wrong"
+
+
+def test_hints_come_one_by_one_and_then_point_to_the_solution(events):
+    ex = make()
+    assert ex.hint().text == "➜ Hint 1 of 2: Which way?"
+    assert ex.hint().text == "➜ Hint 1 of 2: Which way?\nHint 2 of 2: Down."
+    assert ex.hint().text.endswith("no more hints: `ex.step.solution()` is what is left.")
+    assert events == [("01", "step", "hint")] * 3
+
+
+def test_the_solution_is_the_references_source_under_the_exercises_name(events):
+    shown = make().solution()
+    assert 'def step(w, g, *, lr):\n    """Return `w` after' in shown.text and "return w - lr * g" in shown.text
+    assert "step_reference" not in shown.text and "<pre><code>def step(" in shown._repr_html_()
+    assert events == [("01", "step", "solution")]
+
+
+def test_what_progress_has_to_say_is_shown(monkeypatch):
+    monkeypatch.setattr(sys.modules["course_utils.progress"], "record", lambda *event: "The disk is full.")
+    ex = make()
+    for shown in (ex.check(step_reference), ex.check(uphill), ex.hint(), ex.solution()):
+        assert shown.text.endswith("The disk is full.") and shown.text.count("full") == 1
+        assert "The disk is full." in shown._repr_html_()
+
+
+def test_exercises_are_listed_in_order_of_declaration():
+    module = types.ModuleType("exercises_of_a_notebook")
+    module.second, module.number, module.first = make(name="second"), 3, make(name="first")
+    assert [ex.name for ex in exercises_in(module)] == ["second", "first"]
+
+
+def test_a_sound_declaration_has_no_problems(events):
+    said = [Mistake(uphill, "Uphill."), Mistake(in_place, "In place."), Mistake(lambda w, g, *, lr: w, "Unmoved.")]
+    assert problems(make(mistakes=said)) == [] and events == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"hints": []}, "hints"),
+        ({"hints": [" "]}, "hints"),
+        ({"minutes": 0}, "minutes"),
+        ({"difficulty": 4}, "difficulty"),
+        ({"name": "other"}, ""),
+        ({"cases": lambda generator: []}, "cases"),
+        ({"cases": lambda generator: [(1, 2, 3, 4)]}, "cases"),
+        ({"mistakes": [Mistake(step_reference, "Not wrong.")]}, "mistake 1 is judged passed"),
+        ({"mistakes": [Mistake(uphill, "A."), Mistake(uphill, "B.")]}, "mistake 2 draws another sentence"),
+        ({"mistakes": [Mistake(uphill, "")]}, "mistake 1 has no sentence"),
+    ],
+)
+def test_a_faulty_declaration_is_reported(changes, words):
+    found = problems(make(**changes))
+    assert (found == []) if not words else any(words in sentence for sentence in found)
+
+
+def test_importing_the_engine_does_not_import_torch():
+    code = "import sys, course_utils.exercise; assert 'torch' not in sys.modules and 'numpy' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
