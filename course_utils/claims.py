@@ -41,7 +41,7 @@ def record(
     """Enter one claim in the table and return one line that says how it came out.
 
     `statement` is a claim in our own words; it holds if at_least ≤ measured ≤ at_most (give one or both, in `unit`).
-    `published` is an earlier result to stand beside it; `against_guide` marks a claim of which the guide says otherwise;
+    `published` is an earlier result to stand beside it; `against_guide` marks a claim the guide would not share;
     `why` says what to think of when it does not hold.
     """
     if at_most is None and at_least is None:

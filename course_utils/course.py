@@ -1,4 +1,4 @@
-"""The course's table of contents: which notebooks there are and what each follows; README and notebook 00 draw their maps from it."""
+"""The course's contents: which notebooks there are and what each follows; README and notebook 00 draw on it."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""Real data from the repository's data/ folder, checked against its sha256 list, as plain tensors; small 2-D sets, generated."""
+"""Real data from the data/ folder, checked against its sha256 list, as plain tensors; and generated 2-D sets."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Sentences and tables that read well on light and dark pages, and as plain text; every other module shows itself so."""
+"""Sentences and tables that read well on light and dark pages and as plain text; other modules show through it."""
 
 import html
 import re

@@ -11,13 +11,12 @@ def start(notebook: str, *, version: str) -> Shown:
     """Make notebook `notebook` ("01") ready; `version` is the course's version that the notebook was saved with."""
     from course_utils import claims, figures
 
-    seed = int(os.environ.get("COURSE_SEED", "0"))
-    seed_everything(seed)
+    seed_everything(seed())
     figures.use_style()
     claims.begin(notebook)
     if version != __version__:
         return message(mismatch(version), "bad")
-    return message(f"Ready: notebook {notebook}, version {version}, seed {seed}.", "good")
+    return message(f"Ready: notebook {notebook}, version {version}, seed {seed()}.", "good")
 
 
 def mismatch(version: str) -> str:
@@ -44,11 +43,11 @@ def seed() -> int:
     return int(os.environ.get("COURSE_SEED", "0"))
 
 
-def seed_everything(seed: int) -> None:
+def seed_everything(number: int) -> None:
     """Seed Python's, NumPy's and PyTorch's global generators; nothing else in the course touches them."""
     import numpy as np
     import torch
 
-    random.seed(seed)
-    np.random.seed(seed % 2**32)
-    torch.manual_seed(seed)
+    random.seed(number)
+    np.random.seed(number % 2**32)
+    torch.manual_seed(number)
