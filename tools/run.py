@@ -1,0 +1,90 @@
+"""Execute notebooks and save them fit to commit: python tools/run.py [notebooks/01_….ipynb ...]  (all, if none is named)
+
+A second run of an unchanged notebook leaves no difference: no times of day, no widget state, no progress bars; in the
+place of each widget stands the figure that it shows at the start. Fails on an error, inside a widget too.
+"""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import nbclient
+import nbformat
+
+ROOT = Path(__file__).resolve().parents[1]
+STATE = "application/vnd.jupyter.widget-state+json"
+VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+def environment(folder: str, **more: str) -> dict[str, str]:
+    """Return the environment of a kernel that shows no bars, keeps no progress and takes a failed claim for an error."""
+    return {**os.environ, "TQDM_DISABLE": "1", "COURSE_STRICT": "1", "COURSE_PROGRESS": folder, **more}
+
+
+def execute(path: Path, *, env: dict[str, str], on_start=None) -> nbformat.NotebookNode:
+    """Return the notebook at `path` executed from the top in a fresh kernel; `on_start(pid)` is told the kernel's process."""
+    notebook = nbformat.read(path, as_version=4)
+    client = nbclient.NotebookClient(
+        notebook,
+        timeout=1800,
+        record_timing=False,
+        coalesce_streams=True,
+        resources={"metadata": {"path": str(path.parent)}},
+    )
+    with client.setup_kernel(env=env):
+        if on_start:
+            on_start(client.km.provisioner.pid)
+        for index, cell in enumerate(notebook.cells):
+            client.execute_cell(cell, index)
+        client.set_widgets_metadata()
+    clean(notebook)
+    return notebook
+
+
+def clean(notebook: nbformat.NotebookNode) -> None:
+    """Replace widgets by what they show, and drop what differs from run to run; raise on an error inside a widget."""
+    state = notebook.metadata.pop("widgets", {}).get(STATE, {}).get("state", {})
+    for model in state.values():
+        for output in model["state"].get("outputs", []):
+            if output["output_type"] == "error":
+                raise RuntimeError(f"inside a widget: {output['ename']}: {output['evalue']}")
+    for cell in notebook.cells:
+        if cell.cell_type != "code":
+            continue
+        cell.metadata.pop("execution", None)
+        outputs = []
+        for output in cell.outputs:
+            view = output.get("data", {}).get(VIEW)
+            outputs += shown(state, view["model_id"]) if view else [output]
+        cell.outputs = [nbformat.from_dict(output) for output in outputs]
+    notebook.metadata = {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
+
+
+def shown(state: dict, reference: str) -> list[dict]:
+    """Return the outputs of the Output widgets below a widget, in order."""
+    model = state.get(reference.removeprefix("IPY_MODEL_"), {"state": {}})["state"]
+    return model.get("outputs", []) + [o for child in model.get("children", []) for o in shown(state, child)]
+
+
+def write(path: Path, notebook: nbformat.NotebookNode) -> None:
+    """Write a notebook to a temporary name beside it, then rename."""
+    nbformat.validate(notebook)
+    temporary = path.with_name(f".{path.name}.part")
+    temporary.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8", newline="\n")
+    os.replace(temporary, path)
+
+
+def notebooks(names: list[str]) -> list[Path]:
+    """Return the notebooks named, or all of the course's."""
+    return [Path(name).resolve() for name in names] or sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+
+
+if __name__ == "__main__":
+    for path in notebooks(sys.argv[1:]):
+        with tempfile.TemporaryDirectory() as folder:
+            write(path, execute(path, env=environment(folder)))
+        print(f"{path.name}: executed and saved, {path.stat().st_size // 1000} kB")
