@@ -61,7 +61,7 @@ def record(
         "holds": low <= measured <= high,  # false for NaN
     }
     _claims[key] = claim
-    line = f"**{_number(measured, unit)}**, expected {claim['expected']}: {statement}"
+    line = f"{_number(measured, unit)}, expected {claim['expected']}: {statement}"
     if claim["holds"]:
         return message(line, "good")
     reason = why or (

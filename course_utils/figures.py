@@ -18,6 +18,7 @@ COLOURS = {
     "grey": "#797979",
 }
 CYCLE = [COLOURS[name] for name in ("blue", "red", "green", "purple", "amber", "grey")]
+HEIGHTS = matplotlib.colors.LinearSegmentedColormap.from_list("heights", [COLOURS["blue"], COLOURS["amber"]])
 DPI, SHARPNESS = 100, 1.5  # pixels an inch on the page, and how many more are stored so that letters stay crisp
 
 
@@ -58,12 +59,16 @@ def show(fig, alt: str) -> None:
     The text stands in the saved notebook and in its HTML, for readers who cannot see the picture.
     """
     from IPython.display import display
+    from PIL import Image
 
     if not alt.strip():
         raise ValueError("show(fig, alt) needs a sentence that says what the figure shows, for those who cannot see it")
-    buffer = io.BytesIO()
-    fig.savefig(buffer, format="png", dpi=DPI * SHARPNESS, metadata={"Software": None})
+    drawn, buffer = io.BytesIO(), io.BytesIO()
+    fig.savefig(drawn, format="png", dpi=DPI * SHARPNESS)
     plt.close(fig)
+    with Image.open(drawn) as picture:  # 128 colours are plenty for a drawing, and a third of the bytes
+        few = picture.quantize(128, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+        few.save(buffer, "PNG", optimize=True)
     width, height = (round(side * DPI) for side in fig.get_size_inches())
     image = base64.b64encode(buffer.getvalue()).decode("ascii")
     size = {"width": width, "height": height, "alt": alt}
@@ -88,7 +93,8 @@ def surface(f, *, ax=None, span: float = 1.5, levels: int = 18) -> None:
     ax = ax or plt.gca()
     axis = torch.linspace(-span, span, 121)
     w = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), dim=-1)
-    ax.contour(axis, axis, f(w).detach().clamp(min=1e-9).sqrt(), levels=levels, cmap="viridis", linewidths=0.8)
+    heights = f(w).detach().clamp(min=0).sqrt()  # the root spreads the lines evenly over a bowl
+    ax.contour(axis, axis, heights, levels=levels, cmap=HEIGHTS, linewidths=0.8)
     ax.set_aspect("equal")
     ax.set_xlabel("weight $w_1$"), ax.set_ylabel("weight $w_2$")
 
@@ -110,7 +116,6 @@ def points(x: torch.Tensor, y: torch.Tensor, *, ax=None) -> None:
     x = x.detach()
     ax.scatter(*x[y == 0].T, s=14, marker="o", facecolor="none", edgecolor=COLOURS["blue"], label="class 0")
     ax.scatter(*x[y == 1].T, s=16, marker="x", color=COLOURS["red"], linewidth=1.2, label="class 1")
-    ax.set_aspect("equal", adjustable="datalim")
 
 
 def grid(f, *, ax=None, span: float = 1.5, lines: int = 13) -> None:
@@ -121,13 +126,3 @@ def grid(f, *, ax=None, span: float = 1.5, lines: int = 13) -> None:
         still = torch.full_like(along, float(c))
         for line in (torch.stack([along, still], 1), torch.stack([still, along], 1)):
             ax.plot(*f(line).detach().T, color=COLOURS["grey"], linewidth=0.5, alpha=0.7, zorder=0)
-
-
-def boundary(weight: torch.Tensor, bias: float, *, ax=None) -> None:
-    """Draw the straight line on which weight (2,) · h + bias = 0, across the limits that the axes have now."""
-    ax = ax or plt.gca()
-    limits = ax.get_xlim(), ax.get_ylim()
-    normal, along = weight.detach().double(), torch.tensor([-weight[1], weight[0]]).double()
-    foot, reach = -bias * normal / normal.dot(normal), 100 * along / along.norm()
-    ax.plot(*torch.stack([foot - reach, foot + reach]).T, "--", color=COLOURS["green"], label="a straight line")
-    ax.set_xlim(limits[0]), ax.set_ylim(limits[1])

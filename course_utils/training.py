@@ -28,7 +28,7 @@ def progress_bar(total: int):
 
 
 def fit(model, train_loader, optimizer, loss_fn, *, num_epochs, schedule=None):
-    """Train `model` in place; return the loss of every step. Interrupting keeps the model and the losses so far."""
+    """Train `model` in place; return the loss of every step. An interrupt keeps both."""
     history = []
     model.train()
     with progress_bar(num_epochs * len(train_loader)) as step:

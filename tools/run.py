@@ -1,4 +1,4 @@
-"""Execute notebooks and save them fit to commit: python tools/run.py [notebooks/01_….ipynb ...]  (all, if none is named)
+"""Execute notebooks and save them fit to commit: python tools/run.py [notebooks/01_….ipynb ...]  (none named: all)
 
 A second run of an unchanged notebook leaves no difference: no times of day, no widget state, no progress bars; in the
 place of each widget stands the figure that it shows at the start. Fails on an error, inside a widget too.
@@ -18,12 +18,12 @@ VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 def environment(folder: str, **more: str) -> dict[str, str]:
-    """Return the environment of a kernel that shows no bars, keeps no progress and takes a failed claim for an error."""
+    """Return a kernel's environment: no bars, progress kept in `folder`, a failed claim is an error."""
     return {**os.environ, "TQDM_DISABLE": "1", "COURSE_STRICT": "1", "COURSE_PROGRESS": folder, **more}
 
 
 def execute(path: Path, *, env: dict[str, str], on_start=None) -> nbformat.NotebookNode:
-    """Return the notebook at `path` executed from the top in a fresh kernel; `on_start(pid)` is told the kernel's process."""
+    """Return the notebook at `path`, executed in a fresh kernel; `on_start(pid)` is told its process."""
     notebook = nbformat.read(path, as_version=4)
     client = nbclient.NotebookClient(
         notebook,

@@ -29,13 +29,14 @@ if importlib.util.find_spec("course_utils") is None:
     clone = ["git", "clone", "--quiet", "--depth", "1", "--branch", "v{version}", address, folder]
     install = [sys.executable, "-m", "pip", "install", "--quiet", "--editable", folder]
     if "COLAB_RELEASE_TAG" not in os.environ:
-        print("This kernel does not have the course: in the course's folder run `make lab` (README shows other ways).")
+        print("This kernel does not have the course: run `make lab` in its folder (or see README).")
     elif "//example.org/" in address and not os.path.isdir(folder):
-        print(f"The course has no public address yet: upload it as the folder {{folder}}, then run this cell again.")
+        print(f"The course has no public address yet: upload it as {{folder}}, run this cell again.")
     else:
         for command in [install] if os.path.isdir(folder) else [clone, install]:
             if (done := subprocess.run(command, capture_output=True, text=True)).returncode:
-                print("The course is missing:", done.stderr.split("fatal: ")[-1].split("ERROR: ")[-1].split("\\n")[0])
+                reason = done.stderr.split("fatal: ")[-1].split("ERROR: ")[-1].split("\\n")[0]
+                print("The course is missing:", reason)
                 break
         sys.path.insert(0, os.path.abspath(folder))  # found at once, without a new start of the kernel
 """
