@@ -133,7 +133,7 @@ def test_on_a_bare_colab_the_first_cell_fetches_the_course_and_a_new_kernel_find
     [
         (PLACEHOLDER, True, "The course has no public address yet"),
         (PLACEHOLDER, False, "This kernel does not have the course"),
-        ("file:///nowhere/at/all", True, "The course is missing: "),
+        ("file:///nowhere/at/all", True, "Failed: "),
     ],
 )
 def test_where_the_course_cannot_be_fetched_the_first_cell_says_why_in_one_sentence(
@@ -149,7 +149,7 @@ def test_a_pip_that_fails_on_colab_is_reported_in_one_sentence(bare, hosted, tmp
     python, environment = bare
     without_wheels = {**environment, "PIP_FIND_LINKS": str(tmp_path)}
     run = run_alone((python, without_wheels), tmp_path, hosted, colab=True, rest="")
-    assert run.stdout.startswith("The course is missing: No matching distribution found for setuptools")
+    assert run.stdout.startswith("Failed: No matching distribution found for setuptools")
     assert run.stdout.count("\n") == 1 and run.stderr == ""
 
 

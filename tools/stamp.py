@@ -35,8 +35,7 @@ if importlib.util.find_spec("course_utils") is None:
     else:
         for command in [install] if os.path.isdir(folder) else [clone, install]:
             if (done := subprocess.run(command, capture_output=True, text=True)).returncode:
-                reason = done.stderr.split("fatal: ")[-1].split("ERROR: ")[-1].split("\\n")[0]
-                print("The course is missing:", reason)
+                print("Failed:", done.stderr.split("fatal: ")[-1].split("ERROR: ")[-1].split("\\n")[0])
                 break
         sys.path.insert(0, os.path.abspath(folder))  # found at once, without a new start of the kernel
 """
