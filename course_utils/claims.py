@@ -82,7 +82,7 @@ def table_of_claims() -> Shown:
         if claim["against_guide"]:
             verdict += ", against the guide"
         expected = claim["expected"] + (f"\n({claim['published']})" if claim["published"] else "")
-        seeds = span(seen.get(key, []), claim["unit"]) or "not yet measured"
+        seeds = span(seen[key]["measured"], claim["unit"]) if key in seen else "not yet measured"
         here = _number(claim["measured"], claim["unit"])
         rows.append([claim["statement"], claim["source"], expected, here, seeds, verdict])
     if os.environ.get(REPORT):
@@ -93,7 +93,7 @@ def table_of_claims() -> Shown:
 
 
 def recorded() -> dict:
-    """Return the committed record, {notebook: {key: [a number for each seed]}}; empty where there is none."""
+    """Return the committed record, {notebook: {key: claim, with a number for each seed}}; empty where there is none."""
     from course_utils.data import data_dir
 
     try:
@@ -102,10 +102,25 @@ def recorded() -> dict:
         return {}
 
 
+def record_table() -> str:
+    """Return the committed record as a table in Markdown, for README."""
+    rows = ["", "| | Claim | Source | Expected | Seeds 0 to 4 | |", "|---|---|---|---|---|---|"]
+    for notebook, claims in recorded().items():
+        for claim in claims.values():
+            expected = claim["expected"] + (f" ({claim['published']})" if claim["published"] else "")
+            held, runs = sum(claim["holds"]), len(claim["holds"])
+            verdict = "✔" if held == runs else f"✘ {runs - held} of {runs} runs"
+            if claim["against_guide"]:
+                verdict += " against the guide"
+            measured = span(claim["measured"], claim["unit"])
+            rows.append(
+                f"| {notebook} | {claim['statement']} | {claim['source']} | {expected} | {measured} | {verdict} |"
+            )
+    return "\n".join([*rows, ""])
+
+
 def span(numbers: list[float], unit: str) -> str:
-    """Return "low to high unit" of some numbers, or one number if they read the same; "" of none."""
-    if not numbers:
-        return ""
+    """Return "low to high unit" of some numbers, or one number if they read the same."""
     low, high = _number(min(numbers), ""), _number(max(numbers), "")
     return (low if low == high else f"{low} to {high}") + (f" {unit}" if unit else "")
 

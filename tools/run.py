@@ -19,7 +19,9 @@ VIEW = "application/vnd.jupyter.widget-view+json"
 
 def environment(folder: str, **more: str) -> dict[str, str]:
     """Return a kernel's environment: no bars, progress kept in `folder`, a failed claim is an error."""
-    return {**os.environ, "TQDM_DISABLE": "1", "COURSE_STRICT": "1", "COURSE_PROGRESS": folder, **more}
+    progress = Path(folder) / "notebooks"  # the name that readers see
+    progress.mkdir(exist_ok=True)
+    return {**os.environ, "TQDM_DISABLE": "1", "COURSE_STRICT": "1", "COURSE_PROGRESS": str(progress), **more}
 
 
 def execute(path: Path, *, env: dict[str, str], on_start=None) -> nbformat.NotebookNode:
@@ -70,12 +72,18 @@ def shown(state: dict, reference: str) -> list[dict]:
     return model.get("outputs", []) + [o for child in model.get("children", []) for o in shown(state, child)]
 
 
-def write(path: Path, notebook: nbformat.NotebookNode) -> None:
-    """Write a notebook to a temporary name beside it, then rename."""
-    nbformat.validate(notebook)
+def write_text(path: Path, text: str) -> None:
+    """Write a file to a temporary name beside it, then rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.part")
-    temporary.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8", newline="\n")
+    temporary.write_text(text, encoding="utf-8", newline="\n")
     os.replace(temporary, path)
+
+
+def write(path: Path, notebook: nbformat.NotebookNode) -> None:
+    """Write a notebook as a file."""
+    nbformat.validate(notebook)
+    write_text(path, nbformat.writes(notebook) + "\n")
 
 
 def notebooks(names: list[str]) -> list[Path]:

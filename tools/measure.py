@@ -1,0 +1,185 @@
+"""Measure what each notebook costs and what the course saves; write it where readers look: python tools/measure.py
+
+Executes every notebook in a fresh kernel and records wall seconds, CPU seconds and peak memory in
+data/records/costs.json; then the loader against torchvision's and the training loop against the bare five lines, as
+ratios within one run.
+From the record come each notebook's *Runs in* line and README's tables (between their `<!-- … -->` markers).
+`python tools/measure.py --write` only writes these again. Run it on a quiet machine.
+"""
+
+import json
+import re
+import statistics
+import struct
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import nbformat
+import psutil
+from run import ROOT, environment, execute, notebooks, write, write_text
+
+RECORD = ROOT / "data" / "records" / "costs.json"
+
+
+def watch(pid: int, seen: dict, stop: threading.Event) -> None:
+    """Keep in `seen` the CPU seconds and the peak memory (MB) of a process and its children, until `stop`."""
+    process = psutil.Process(pid)
+    while not stop.wait(0.05):
+        try:
+            family = [process, *process.children(recursive=True)]
+            memory = sum(p.memory_info().rss for p in family) / 1e6
+            seen["cpu_seconds"] = sum(sum(p.cpu_times()[:2]) for p in family)
+        except psutil.Error:
+            continue
+        seen["peak_mb"] = max(seen.get("peak_mb", 0), memory)
+
+
+def cost(path: Path) -> dict[str, float]:
+    """Return what executing the notebook at `path` costs."""
+    seen, stop = {}, threading.Event()
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        begin = lambda pid: threading.Thread(target=watch, args=(pid, seen, stop), daemon=True).start()
+        execute(path, env=environment(folder), on_start=begin)
+        seen["seconds"] = time.perf_counter() - start
+    stop.set()
+    return {name: round(value) for name, value in sorted(seen.items())}
+
+
+def write_idx(folder: Path) -> None:
+    """Write the digits in the original format, where torchvision looks for them."""
+    from course_utils import data
+
+    raw = folder / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for split, name in (("train", "train"), ("test", "t10k")):
+        x, y = data.mnist(split, standardise=False)
+        images = struct.pack(">4i", 2051, len(x), 28, 28) + x.numpy().tobytes()
+        (raw / f"{name}-images-idx3-ubyte").write_bytes(images)
+        (raw / f"{name}-labels-idx1-ubyte").write_bytes(struct.pack(">2i", 2049, len(y)) + bytes(y.tolist()))
+
+
+def loaders(folder: Path) -> tuple:
+    """Return the usual DataLoader of the training digits, from torchvision, and the course's own."""
+    from torch.utils.data import DataLoader
+    from torchvision import datasets, transforms
+
+    from course_utils import data
+
+    write_idx(folder)
+    usual = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.1307,), (0.3081,))])
+    theirs = DataLoader(datasets.MNIST(folder, train=True, transform=usual), batch_size=128, shuffle=True)
+    return theirs, data.loader(*data.mnist("train"), batch_size=128, shuffle=True)
+
+
+def rate(loader, batches: int) -> float:
+    """Return the images that a loader delivers in a second of CPU time, over its first `batches` batches."""
+    start, images = time.process_time(), 0
+    for i, (x, _) in enumerate(loader):
+        images += len(x)
+        if i + 1 == batches:
+            break
+    return images / (time.process_time() - start)
+
+
+def loader_ratio(repeats: int = 5) -> float:
+    """Return how many times faster the course's loader is than the usual one: the median over alternating runs."""
+    with tempfile.TemporaryDirectory() as folder:
+        theirs, ours = loaders(Path(folder))
+        return statistics.median(rate(ours, 469) / rate(theirs, 40) for _ in range(repeats))
+
+
+def loop_overhead(repeats: int = 11) -> float:
+    """Return what fit, with its bar and history, costs over the bare five lines, in %: medians of alternating runs."""
+    import torch
+    import torch.nn.functional as F
+    from torch import nn
+
+    from course_utils import data, training
+
+    x, y = data.mnist("train")
+    batches = list(data.loader(x.flatten(1), y, batch_size=128, shuffle=False))[:300]
+
+    def bare(model, optimizer):
+        for x, y in batches:
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(x), y)
+            loss.backward()
+            optimizer.step()
+
+    def fitted(model, optimizer):
+        training.fit(model, batches, optimizer, F.cross_entropy, num_epochs=1)
+
+    seconds: dict = {bare: [], fitted: []}
+    for _ in range(repeats):
+        for run in (bare, fitted):
+            torch.manual_seed(0)
+            model = nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10))
+            optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+            start = time.process_time()
+            run(model, optimizer)
+            seconds[run].append(time.process_time() - start)
+    return 100 * (statistics.median(seconds[fitted]) / statistics.median(seconds[bare]) - 1)
+
+
+def runs_in(costs: dict[str, float]) -> str:
+    """Return the words of a notebook's *Runs in* line."""
+    gigabytes = max(0.1, costs["peak_mb"] / 1000)
+    return f"about {costs['seconds']} seconds on two CPU cores, with {gigabytes:.1f} GB of memory"
+
+
+def between(text: str, name: str, new: str) -> str:
+    """Return `text` with what stands between the markers <!-- name --> and <!-- /name --> replaced."""
+    return re.sub(rf"(<!-- {name} -->).*?(<!-- /{name} -->)", lambda m: m[1] + new + m[2], text, flags=re.DOTALL)
+
+
+def readme_tables(record: dict) -> dict[str, str]:
+    """Return README's generated parts: the map of the course with costs, the results, the ratios."""
+    from course_utils.claims import record_table
+    from course_utils.course import NOTEBOOKS
+
+    rows = ["", "| | Notebook | Follows the guide's | Runs in |", "|---|---|---|---|"]
+    for book in NOTEBOOKS:
+        title = f"[{book.title}](notebooks/{book.file})" if book.file else book.title
+        costs = record["notebooks"].get(book.number)
+        time = f"{costs['seconds']} s, {costs['peak_mb'] / 1000:.1f} GB" if costs else "to come"
+        rows.append(f"| {book.number} | {title} | {book.guide} | {time} |")
+    ratios = (
+        f"The course's loader delivers **{record['loader_ratio']:.0f} times** as many images a second of CPU time as "
+        f"torchvision's MNIST with its usual transforms in a `DataLoader`; the training loop costs "
+        f"**{record['loop_overhead_percent']:.1f}%** more than the bare five lines."
+    )
+    return {"map": "\n".join([*rows, ""]), "ratios": ratios, "results": record_table()}
+
+
+def write_all(record: dict) -> None:
+    """Write the record's numbers into the notebooks and the README."""
+    for path in notebooks([]):
+        notebook = nbformat.read(path, as_version=4)
+        costs = record["notebooks"].get(path.name[:2])
+        if costs:
+            notebook.cells[0].source = between(notebook.cells[0].source, "cost", runs_in(costs))
+            write(path, notebook)
+    readme = ROOT / "README.md"
+    text = readme.read_text(encoding="utf-8")
+    for name, new in readme_tables(record).items():
+        text = between(text, name, new)
+    write_text(readme, text)
+
+
+def main(words: list[str]) -> None:
+    """Measure and write, or with --write only write."""
+    if "--write" not in words:
+        record = {"notebooks": {path.name[:2]: cost(path) for path in notebooks([])}}
+        record["loader_ratio"] = round(loader_ratio(), 1)
+        record["loop_overhead_percent"] = round(loop_overhead(), 2)
+        write_text(RECORD, json.dumps(record, indent=1, sort_keys=True) + "\n")
+        print(json.dumps(record, indent=1))
+    write_all(json.loads(RECORD.read_text(encoding="utf-8")))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

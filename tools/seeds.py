@@ -1,0 +1,53 @@
+"""Measure every claim under seeds 0 to 4 and write data/records/claims.json: python tools/seeds.py [notebook ...]
+
+The record holds each claim with one number for each seed. A notebook's table of claims shows them beside the reader's
+own number, and README lists them: run tools/run.py and tools/measure.py --write afterwards. A claim that fails under
+some seed is printed, and the command ends with 1.
+"""
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from run import ROOT, environment, execute, notebooks, write_text
+
+RECORD = ROOT / "data" / "records" / "claims.json"
+SEEDS = range(5)
+
+
+def measure(path: Path, seed: int) -> dict:
+    """Return the claims of the notebook at `path`, executed under `seed`."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "claims.json"
+        execute(path, env=environment(folder, COURSE_SEED=str(seed), COURSE_CLAIMS=str(report), COURSE_STRICT=""))
+        return json.loads(report.read_text(encoding="utf-8")) if report.is_file() else {}
+
+
+def main(names: list[str]) -> int:
+    """Measure the notebooks named, or all; return how many claims failed."""
+    record = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.is_file() else {}
+    failed = 0
+    for path in notebooks(names):
+        measured: dict[str, dict] = {}
+        for seed in SEEDS:
+            claims = measure(path, seed)
+            print(
+                f"{path.name}, seed {seed}: {sum(c['holds'] for c in claims.values())} of {len(claims)} hold",
+                flush=True,
+            )
+            for key, claim in claims.items():
+                kept = measured.setdefault(key, claim | {"measured": [], "holds": []})
+                kept["measured"].append(float(f"{claim['measured']:.6g}"))
+                kept["holds"].append(claim["holds"])
+                if not claim["holds"]:
+                    failed += 1
+                    print(f"  {key}: measured {claim['measured']:g}, expected {claim['expected']}", flush=True)
+        if measured:
+            record[path.name[:2]] = measured
+    write_text(RECORD, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(min(1, main(sys.argv[1:])))
