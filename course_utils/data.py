@@ -70,8 +70,8 @@ def mnist(split: str, *, standardise: bool = True) -> tuple[torch.Tensor, torch.
     try:
         with np.load(path, allow_pickle=False) as arrays:
             images, labels = arrays[f"{split}_images"], arrays[f"{split}_labels"]
-    except (BadZipFile, KeyError, OSError) as error:
-        raise ValueError(f"data/mnist.npz cannot be read ({error}): run `git restore data/mnist.npz`") from None
+    except (BadZipFile, KeyError, OSError, ValueError):
+        raise ValueError("data/mnist.npz cannot be read: run `git restore data/mnist.npz`") from None
     x, y = torch.from_numpy(images).unsqueeze(1), torch.from_numpy(labels).long()
     if standardise:
         x = x.float().sub_(255 * MNIST_MEAN).div_(255 * MNIST_STD)

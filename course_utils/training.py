@@ -16,15 +16,18 @@ def progress_bar(total: int):
     from tqdm.std import tqdm
 
     with tqdm(total=total, leave=False, file=sys.stdout, mininterval=0.2, bar_format="{l_bar}{bar:20}{r_bar}") as bar:
+        done = 0
 
         def step(loss: float) -> None:
+            nonlocal done
+            done += 1
             if bar.update():  # true when the bar was drawn anew, a few times a second
                 bar.set_postfix_str(f"loss {loss:.4f}", refresh=False)
 
         try:
             yield step
         except KeyboardInterrupt:
-            print(f"Interrupted after {bar.n} of {total} steps: the model and its history are kept.")
+            print(f"Interrupted after {done} of {total} steps: the model and its history are kept.")
 
 
 def fit(model, train_loader, optimizer, loss_fn, *, num_epochs, schedule=None):

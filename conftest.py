@@ -1,0 +1,14 @@
+"""What every test runs under: failed claims are errors, no bars, one thread a worker, nothing of the user's touched."""
+
+import os
+import tempfile
+
+
+def pytest_configure(config):
+    """Set the environment before any kernel or import of torch; workers under xdist come through here too."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # two workers on two cores; see the note in pyproject.toml
+    os.environ["COURSE_STRICT"] = "1"
+    os.environ["TQDM_DISABLE"] = "1"
+    os.environ["COURSE_PROGRESS"] = tempfile.mkdtemp(prefix="course-progress-")
+    for name in ("COURSE_SEED", "COURSE_DATA", "COURSE_CLAIMS"):
+        os.environ.pop(name, None)

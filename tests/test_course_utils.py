@@ -1,0 +1,195 @@
+"""The small modules: the course's start, its claims, how things are shown, figures and widgets."""
+
+import json
+import math
+import subprocess
+import sys
+
+import matplotlib
+import pytest
+
+from course_utils import claims, course, display, figures, session, widgets
+
+matplotlib.use("agg")
+
+
+def test_importing_the_package_imports_neither_torch_nor_numpy():
+    code = "import sys, course_utils.display, course_utils.course; print({'torch', 'numpy'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "set()"
+
+
+# ---------------------------------------------------------------- session
+
+
+def test_a_start_seeds_everything_and_says_ready(monkeypatch):
+    import torch
+
+    monkeypatch.setenv("COURSE_SEED", "3")
+    first = session.start("01", version="1.0")
+    a = torch.rand(1)
+    session.start("01", version="1.0")
+    assert torch.equal(a, torch.rand(1)) and session.seed() == 3
+    assert "Ready: notebook 01, version 1.0, seed 3." in repr(first)
+
+
+@pytest.mark.parametrize(("version", "cure"), [("0.9", "take the notebook of the same version"), ("1.10", "git pull")])
+def test_a_notebook_of_another_version_is_told_with_its_cure(version, cure):
+    said = repr(session.start("01", version=version))
+    assert version in said and cure in said and "\n" not in said
+
+
+# ---------------------------------------------------------------- claims
+
+
+@pytest.fixture
+def free(monkeypatch):
+    """A reader's kernel: a claim that fails is no error."""
+    monkeypatch.delenv(claims.STRICT, raising=False)
+    claims.begin("99")
+
+
+def enter(measured, **bounds):
+    return claims.record("a-key", "Water is wet.", source="guide", measured=measured, **bounds)
+
+
+@pytest.mark.parametrize(
+    ("measured", "bounds", "holds"),
+    [
+        (1.0, {"at_most": 1.0}, True),
+        (1.1, {"at_most": 1.0}, False),
+        (0.9, {"at_least": 1.0}, False),
+        (1.0, {"at_least": 0.9, "at_most": 1.1}, True),
+        (math.nan, {"at_most": 1.0}, False),
+        (math.inf, {"at_least": 1.0}, True),
+    ],
+)
+def test_a_claim_holds_exactly_within_its_bounds(free, measured, bounds, holds):
+    said = repr(enter(measured, **bounds))
+    assert said.startswith("✔" if holds else "✘")
+    assert ("Not so here: if you changed a cell" in said) is not holds
+
+
+def test_a_failing_claim_is_a_red_row_for_a_reader_and_an_error_in_the_tests(free, monkeypatch):
+    enter(2, at_most=1)
+    assert "✘ not so here" in repr(claims.table_of_claims())
+    monkeypatch.setenv(claims.STRICT, "1")
+    with pytest.raises(claims.ClaimFailed, match=r"a-key: measured 2\.00, expected at most 1"):
+        enter(2, at_most=1)
+
+
+def test_a_claim_that_cannot_fail_is_refused(free):
+    with pytest.raises(ValueError, match="can never fail"):
+        enter(1)
+
+
+def test_the_table_shows_source_expected_measured_seeds_and_verdict(free, monkeypatch):
+    record = {"99": {"a-key": {"measured": [1.5, 1.25]}}}
+    monkeypatch.setattr(claims, "recorded", lambda: record)
+    enter(1.4, at_most=2, unit="%", published="2003: 1.6%", against_guide=True)
+    shown = claims.table_of_claims()
+    for part in (
+        "Water is wet.",
+        "guide",
+        "at most 2 %",
+        "2003: 1.6%",
+        "1.40 %",
+        "1.25 to 1.50 %",
+        "holds, against the guide",
+    ):
+        assert part in repr(shown) and part in shown._repr_html_()
+    assert shown._repr_html_().count("<th ") == 6
+
+
+def test_the_table_reports_its_numbers_to_the_file_that_is_asked_for(free, monkeypatch, tmp_path):
+    monkeypatch.setenv(claims.REPORT, str(tmp_path / "claims.json"))
+    enter(1, at_most=2)
+    claims.table_of_claims()
+    assert json.loads((tmp_path / "claims.json").read_text())["a-key"]["measured"] == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(1.4567, "1.46"), (0, "0"), (98.76, "98.8"), (1234.5, "1,234"), (2.34e-6, "2.3e-06"), (-0.4984, "-0.498")],
+)
+def test_a_number_is_shown_with_three_digits(value, text):
+    assert claims._number(value, "") == text
+
+
+# ---------------------------------------------------------------- display
+
+
+def test_whatever_a_text_contains_is_shown_as_text():
+    markup = display.message("<script>alert(1)</script> `a<b**2 - c**2` **bold**", "bad")._repr_html_()
+    assert "<script>" not in markup and "<code>a&lt;b**2 - c**2</code>" in markup and "<b>bold</b>" in markup
+
+
+def test_a_table_has_headers_and_a_caption():
+    shown = display.table(["a", "b"], [["1", "<2>"]], caption="Two things")
+    assert shown._repr_html_().count('<th scope="col"') == 2 and "<caption" in shown._repr_html_()
+    assert "&lt;2&gt;" in shown._repr_html_() and repr(shown) == "Two things\na | b\n1 | <2>"
+
+
+# ---------------------------------------------------------------- figures
+
+
+def luminance(colour):
+    """Relative luminance, as WCAG 2 defines it."""
+    channels = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in matplotlib.colors.to_rgb(colour)]
+    return 0.2126 * channels[0] + 0.7152 * channels[1] + 0.0722 * channels[2]
+
+
+@pytest.mark.parametrize("name", figures.COLOURS)
+@pytest.mark.parametrize("page", ["white", "#111111"])
+def test_every_colour_stands_out_on_a_light_and_on_a_dark_page(name, page):
+    light, dark = sorted((luminance(figures.COLOURS[name]), luminance(page)), reverse=True)
+    assert (light + 0.05) / (dark + 0.05) >= 3
+
+
+def test_a_figure_is_shown_with_its_text_alternative_and_closed(monkeypatch):
+    import IPython.display
+    import matplotlib.pyplot as plt
+
+    sent = []
+    monkeypatch.setattr(IPython.display, "display", lambda data, metadata, raw: sent.append((data, metadata)))
+    fig, ax = figures.new()
+    ax.plot([1, 2])
+    figures.show(fig, "A line that rises.")
+    data, metadata = sent[0]
+    assert data["text/plain"] == metadata["image/png"]["alt"] == "A line that rises."
+    assert metadata["image/png"]["width"] == 840 and not plt.get_fignums()
+    with pytest.raises(ValueError, match="needs a sentence"):
+        figures.show(figures.new()[0], " ")
+
+
+def test_points_that_are_not_in_the_plane_are_refused_with_their_shape():
+    import torch
+
+    with pytest.raises(ValueError, match=r"x must be \(n, 2\), got \(4, 3\)"):
+        figures.points(torch.zeros(4, 3), torch.zeros(4))
+
+
+# ---------------------------------------------------------------- widgets and course
+
+
+def test_a_widget_draws_at_the_start_and_after_each_change(monkeypatch):
+    import IPython.display
+
+    seen, shown = [], []
+    monkeypatch.setattr(IPython.display, "display", shown.append)
+    widgets.explore(
+        lambda **values: seen.append(values), rate=(0.0, 1.0, 0.1, 0.5), steps=(1, 9, 1, 2), kind=["a", "b"]
+    )
+    controls = shown[0].children[0].children
+    assert seen == [{"rate": 0.5, "steps": 2, "kind": "a"}]
+    controls[2].value = "b"
+    controls[1].value = 7
+    assert seen[1:] == [{"rate": 0.5, "steps": 2, "kind": "b"}, {"rate": 0.5, "steps": 7, "kind": "b"}]
+    assert all(not getattr(control, "continuous_update", False) for control in controls)
+
+
+def test_the_table_of_contents_names_the_notebooks_that_there_are():
+    from pathlib import Path
+
+    folder = Path(__file__).resolve().parents[1] / "notebooks"
+    assert [n.file for n in course.NOTEBOOKS if n.file] == sorted(p.name for p in folder.glob("[0-9][0-9]_*.ipynb"))
+    assert [n.number for n in course.NOTEBOOKS] == [f"{i:02}" for i in range(13)]

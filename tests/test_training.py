@@ -1,0 +1,75 @@
+"""The training loop: it learns what five bare lines learn, and an interrupt keeps what there is."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from course_utils import data, training
+
+
+def problem():
+    """A small classifier, its batches and its optimizer, always the same."""
+    torch.manual_seed(0)
+    x, y = data.shapes("moons", 200, noise=0.1, seed=0)
+    model = nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 2))
+    return x, y, model, torch.optim.SGD(model.parameters(), lr=0.2)
+
+
+def test_fit_gives_exactly_what_the_bare_five_lines_give():
+    x, y, model, optimizer = problem()
+    history = training.fit(
+        model, data.loader(x, y, batch_size=32, shuffle=True), optimizer, F.cross_entropy, num_epochs=3
+    )
+    x, y, bare, optimizer = problem()
+    losses, loader = [], data.loader(x, y, batch_size=32, shuffle=True)
+    for _ in range(3):
+        for a, b in loader:
+            optimizer.zero_grad()
+            loss = F.cross_entropy(bare(a), b)
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+    assert history == losses and len(history) == 21
+    assert all(torch.equal(p, q) for p, q in zip(model.parameters(), bare.parameters(), strict=True))
+
+
+def test_a_schedule_is_stepped_once_a_batch():
+    x, y, model, optimizer = problem()
+    loader = data.loader(x, y, batch_size=50, shuffle=False)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 / (1 + step))
+    training.fit(model, loader, optimizer, F.cross_entropy, num_epochs=2, schedule=schedule)
+    assert schedule.last_epoch == 8
+
+
+def test_an_interrupt_keeps_the_model_and_the_losses_so_far(capsys):
+    x, y, model, optimizer = problem()
+    before = [p.clone() for p in model.parameters()]
+
+    def interrupted_loss(logits, labels, seen=[]):  # noqa: B006
+        seen.append(1)
+        if len(seen) == 6:
+            raise KeyboardInterrupt
+        return F.cross_entropy(logits, labels)
+
+    loader = data.loader(x, y, batch_size=32, shuffle=True)
+    history = training.fit(model, loader, optimizer, interrupted_loss, num_epochs=5)
+    assert len(history) == 5
+    assert not any(torch.equal(p, q) for p, q in zip(model.parameters(), before, strict=True))
+    assert "Interrupted after 5 of 35 steps: the model and its history are kept." in capsys.readouterr().out
+
+
+def test_other_errors_pass_through_fit():
+    x, y, model, optimizer = problem()
+    import pytest
+
+    with pytest.raises(ZeroDivisionError):
+        training.fit(model, [(x, y)], optimizer, lambda a, b: 1 / 0, num_epochs=1)
+
+
+def test_the_error_rate_counts_in_percent_and_leaves_the_mode_alone():
+    model = nn.Identity().train()
+    logits = torch.eye(4).repeat(600, 1)
+    y = torch.arange(4).repeat(600)
+    y[:24] = (y[:24] + 1) % 4
+    assert training.error_rate(model, logits, y) == 1.0
+    assert model.training
