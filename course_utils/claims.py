@@ -35,13 +35,13 @@ def record(
     at_most: float | None = None,
     at_least: float | None = None,
     published: str = "",
-    against_guide: bool = False,
+    against: str = "",
     why: str = "",
 ) -> Shown:
     """Enter one claim in the table and return one line that says how it came out.
 
     `statement` is a claim in our own words; it holds if at_least ≤ measured ≤ at_most (give one or both, in `unit`).
-    `published` is an earlier result to stand beside it; `against_guide` marks a claim the guide would not share;
+    `published` is an earlier result to stand beside it; `against` names who says otherwise, "the guide" for example;
     `why` says what to think of when it does not hold.
     """
     if at_most is None and at_least is None:
@@ -56,7 +56,7 @@ def record(
         "unit": unit,
         "expected": _expected(at_least, at_most, unit),
         "published": published,
-        "against_guide": against_guide,
+        "against": against,
         "measured": measured,
         "holds": low <= measured <= high,  # false for NaN
     }
@@ -79,8 +79,8 @@ def table_of_claims() -> Shown:
     rows = []
     for key, claim in _claims.items():
         verdict = "✔ holds" if claim["holds"] else "✘ not so here: see the line above, under its cell"
-        if claim["against_guide"]:
-            verdict += ", against the guide"
+        if claim["against"]:
+            verdict += f", against {claim['against']}"
         expected = claim["expected"] + (f"\n({claim['published']})" if claim["published"] else "")
         seeds = span(seen[key]["measured"], claim["unit"]) if key in seen else "not yet measured"
         here = _number(claim["measured"], claim["unit"])
@@ -110,8 +110,8 @@ def record_table() -> str:
             expected = claim["expected"] + (f" ({claim['published']})" if claim["published"] else "")
             held, runs = sum(claim["holds"]), len(claim["holds"])
             verdict = "✔" if held == runs else f"✘ {runs - held} of {runs} runs"
-            if claim["against_guide"]:
-                verdict += " against the guide"
+            if claim["against"]:
+                verdict += f" against {claim['against']}"
             measured = span(claim["measured"], claim["unit"])
             rows.append(
                 f"| {notebook} | {claim['statement']} | {claim['source']} | {expected} | {measured} | {verdict} |"

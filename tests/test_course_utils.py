@@ -85,7 +85,7 @@ def test_a_claim_that_cannot_fail_is_refused(free):
 def test_the_table_shows_source_expected_measured_seeds_and_verdict(free, monkeypatch):
     record = {"99": {"a-key": {"measured": [1.5, 1.25]}}}
     monkeypatch.setattr(claims, "recorded", lambda: record)
-    enter(1.4, at_most=2, unit="%", published="2003: 1.6%", against_guide=True)
+    enter(1.4, at_most=2, unit="%", published="2003: 1.6%", against="the guide")
     shown = claims.table_of_claims()
     for part in (
         "Water is wet.",
