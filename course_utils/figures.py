@@ -1,6 +1,7 @@
 """One look for every figure: colours and letters that read on light and dark pages, and a text alternative for each."""
 
 import base64
+import html
 import io
 
 import matplotlib
@@ -56,7 +57,7 @@ def new(columns: int = 1, rows: int = 1, *, width: float = 8.4, height: float = 
 def show(fig, alt: str) -> None:
     """Show `fig` as a PNG with the text alternative `alt`, and close it.
 
-    The text stands in the saved notebook and in its HTML, for readers who cannot see the picture.
+    It is shown as HTML, since neither JupyterLab nor nbconvert gives a bare PNG its text alternative.
     """
     from IPython.display import display
     from PIL import Image
@@ -72,8 +73,8 @@ def show(fig, alt: str) -> None:
         picture.save(buffer, "PNG", optimize=True)
     width, height = (round(side * DPI) for side in fig.get_size_inches())
     image = base64.b64encode(buffer.getvalue()).decode("ascii")
-    size = {"width": width, "height": height, "alt": alt}
-    display({"image/png": image, "text/plain": alt}, metadata={"image/png": size}, raw=True)
+    tag = f'<img src="data:image/png;base64,{image}" width="{width}" height="{height}" alt="{html.escape(alt)}">'
+    display({"text/html": tag, "text/plain": alt}, raw=True)
 
 
 def digits(x: torch.Tensor, *, ax=None, titles: list[str] | None = None) -> None:

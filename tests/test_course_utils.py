@@ -150,13 +150,14 @@ def test_a_figure_is_shown_with_its_text_alternative_and_closed(monkeypatch):
     import matplotlib.pyplot as plt
 
     sent = []
-    monkeypatch.setattr(IPython.display, "display", lambda data, metadata, raw: sent.append((data, metadata)))
+    monkeypatch.setattr(IPython.display, "display", lambda data, raw: sent.append(data))
     fig, ax = figures.new()
     ax.plot([1, 2])
-    figures.show(fig, "A line that rises.")
-    data, metadata = sent[0]
-    assert data["text/plain"] == metadata["image/png"]["alt"] == "A line that rises."
-    assert metadata["image/png"]["width"] == 840 and not plt.get_fignums()
+    figures.show(fig, 'A "line" that rises.')
+    assert sent[0]["text/plain"] == 'A "line" that rises.' and not plt.get_fignums()
+    tag = sent[0]["text/html"]
+    assert tag.startswith('<img src="data:image/png;base64,iVBOR')
+    assert 'width="840" height="320" alt="A &quot;line&quot; that rises.">' in tag
     with pytest.raises(ValueError, match="needs a sentence"):
         figures.show(figures.new()[0], " ")
 

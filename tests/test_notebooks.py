@@ -1,0 +1,241 @@
+"""The notebooks as files: executed in order, clean, described, within their sizes, and true to the record."""
+
+import ast
+import html
+import inspect
+import itertools
+import json
+import re
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from course_utils import __version__, claims, training
+
+ROOT = Path(__file__).resolve().parents[1]
+PATHS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+BOOKS = {path.name: nbformat.read(path, as_version=4) for path in PATHS}
+sys.path.insert(0, str(ROOT / "tools"))
+
+every_notebook = pytest.mark.parametrize("book", BOOKS.values(), ids=list(BOOKS))
+
+
+def code(book, tag=None):
+    """The code cells of a notebook, or those with a tag."""
+    cells = [cell for cell in book.cells if cell.cell_type == "code"]
+    return [cell for cell in cells if tag is None or tag in cell.metadata.get("tags", [])]
+
+
+def prose(book):
+    """All Markdown of a notebook."""
+    return "\n\n".join(cell.source for cell in book.cells if cell.cell_type == "markdown")
+
+
+def outputs(book):
+    """All outputs of a notebook, each with its cell."""
+    return [(cell, output) for cell in code(book) for output in cell.outputs]
+
+
+@every_notebook
+def test_cells_are_executed_in_order_and_without_error(book):
+    assert [cell.execution_count for cell in code(book)] == list(range(1, len(code(book)) + 1))
+    assert not [output for _, output in outputs(book) if output.output_type == "error"]
+
+
+@every_notebook
+def test_the_first_cell_says_what_you_will_do_need_follow_and_how_long_it_takes(book):
+    lines = book.cells[0].source.split("\n")
+    assert re.match(r"# \d\d · [A-Z]", lines[0])
+    starts = [line.split("**")[1] for line in lines if line.startswith("**")]
+    assert starts == ["You will", "You need", "Guide", "Runs in"]
+    assert "…" not in book.cells[0].source
+
+
+@every_notebook
+def test_it_begins_with_the_folded_colab_cell_and_one_set_up_cell(book):
+    colab, setup = code(book)[:2]
+    assert colab.metadata["tags"] == ["colab"] and colab.metadata["jupyter"]["source_hidden"]
+    assert setup.metadata["tags"] == ["setup"]
+    assert re.search(rf'session\.start\("\d\d", version="{re.escape(__version__)}"\)', setup.source)
+    for cell in code(book)[2:]:
+        assert not re.search(r"^(import|from) (?!torch\.utils\.flop)", cell.source, re.M), (
+            "imports stand in the set-up cell"
+        )
+
+
+@every_notebook
+def test_it_ends_with_the_claims_questions_things_to_try_and_reading(book):
+    headings = re.findall(r"^## (.+)", prose(book), re.M)
+    assert headings[-4:] == ["What we saw", "Discuss", "Try", "Further reading"]
+    (table,) = code(book, "claims")
+    assert table.source == "claims.table_of_claims()" and "claims held" in str(table.outputs)
+
+
+@every_notebook
+def test_cells_are_short(book):
+    lengths = sorted(len([line for line in cell.source.split("\n") if line.strip()]) for cell in code(book)[1:])
+    assert lengths[len(lengths) // 2] <= 8 and lengths[-1] <= 20
+
+
+@every_notebook
+def test_prose_outweighs_code_and_headings_nest(book):
+    lines = sum(len(cell.source.split("\n")) for cell in code(book)[1:])
+    assert len(prose(book).split()) >= 5 * lines
+    levels = [1, *[len(h) for h in re.findall(r"^(#+) ", prose(book), re.M)]]
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
+    assert levels.count(1) == 2  # the title, and the 1 it is compared with
+
+
+@every_notebook
+def test_no_path_address_warning_or_progress_bar_is_left_in_it(book):
+    text = json.dumps([book.cells, book.metadata])
+    assert not re.search(r"(?<![\w.])/(?:root|home|tmp|work|Users|usr|opt)/\w", text)
+    assert not re.search(r"[A-Z]:\\\\", text)
+    assert " object at 0x" not in text and "it/s" not in text
+    assert not [output for _, output in outputs(book) if output.output_type == "stream" and output.name == "stderr"]
+    assert set(book.metadata) == {"kernelspec", "language_info"}
+    assert not [cell for cell in book.cells if "execution" in cell.metadata]
+
+
+@every_notebook
+def test_no_cell_hides_its_output_or_calls_a_shell_and_each_has_one_output(book):
+    for cell in code(book)[1:]:
+        assert not cell.source.rstrip().endswith(";") and not re.search(r"^[!%]", cell.source, re.M)
+        assert len(cell.outputs) <= 1
+    assert not re.search(r"filterwarnings|\.cuda\(|sys\.path", "\n".join(cell.source for cell in code(book)[1:]))
+
+
+@every_notebook
+def test_every_figure_has_a_text_alternative_that_reaches_the_html(book):
+    from nbconvert import HTMLExporter
+
+    tags = [str(output.data.get("text/html", "")) for _, output in outputs(book) if "data" in output]
+    tags = [tag for tag in tags if tag.startswith("<img ")]
+    alts = [html.unescape(re.search(r' alt="([^"]*)"', tag)[1]) for tag in tags]
+    assert len(tags) == sum(cell.source.count("figures.show(fig") for cell in code(book))
+    assert all(len(alt.split()) >= 5 for alt in alts)
+    assert all(int(re.search(r'width="(\d+)"', tag)[1]) <= 840 for tag in tags)
+    page, _ = HTMLExporter().from_notebook_node(book)
+    assert [html.unescape(alt) for alt in re.findall(r"<img[^>]*\balt=\"([^\"]*)\"", page)] == alts
+    assert not [output for _, output in outputs(book) if "image/png" in output.get("data", {})]
+
+
+@every_notebook
+def test_every_link_is_described_and_every_relative_one_leads_somewhere(book):
+    text = prose(book)
+    for words, target in re.findall(r"\[([^\]]*)\]\(([^)]+)\)", text):
+        assert len(words.split()) >= 2 and not words.startswith("http")
+        if not target.startswith("http"):
+            assert (ROOT / "notebooks" / target).is_file()
+    assert not re.search(r"(?<!\()https?://", re.sub(r"```.*?```", "", text, flags=re.S))
+
+
+@every_notebook
+def test_widgets_are_tagged_and_nothing_depends_on_them(book):
+    for cell in code(book):
+        tags = cell.metadata.get("tags", [])
+        assert ("widgets.explore(" in cell.source) == ("widget" in tags)
+        if "widget" in tags:
+            assert "nbval-ignore-output" in tags and cell.source.startswith("widgets.explore(")
+
+
+@every_notebook
+def test_an_exercise_has_heading_minutes_difficulty_stub_and_check(book):
+    import importlib
+    import pkgutil
+
+    from course_utils import exercises
+    from course_utils.exercise import exercises_in
+
+    number = book.cells[0].source[2:4]
+    modules = [
+        importlib.import_module(f"course_utils.exercises.{m.name}") for m in pkgutil.iter_modules(exercises.__path__)
+    ]
+    declared = {e.name: e for m in modules for e in exercises_in(m) if e.notebook == number}
+    found = []
+    for before, cell in itertools.pairwise(book.cells):
+        check = re.search(r"^ex\.(\w+)\.check\((\w+)\)$", cell.source, re.M) if cell.cell_type == "code" else None
+        if not check:
+            continue
+        exercise = declared[check[1]]
+        found.append(check[1])
+        heading = rf"### Exercise {len(found)} · .+ \({exercise.minutes} minutes, difficulty {exercise.difficulty}\)"
+        assert re.search(heading, before.source) and exercise.title.startswith(f"{len(found)}, ")
+        stub = ast.parse(cell.source).body[0]
+        assert stub.name == check[1] == check[2] and ast.get_docstring(stub)
+        assert isinstance(stub.body[-1], ast.Raise)
+        assert [a.arg for a in stub.args.args] == list(inspect.signature(exercise.reference).parameters)
+        assert "not attempted yet" in str(cell.outputs)
+    assert found == list(declared)
+
+
+@every_notebook
+def test_its_claims_are_those_of_the_record_and_hold_under_every_seed(book):
+    keys = re.findall(r"claims\.record\(\s*\"([a-z0-9-]+)\"", "\n".join(cell.source for cell in code(book)))
+    recorded = claims.recorded()[book.cells[0].source[2:4]]
+    assert keys == list(recorded) and len(keys) == len(set(keys))
+    source = "\n".join(cell.source for cell in code(book))
+    for claim in recorded.values():
+        assert claim["statement"] in source and len(claim["measured"]) == 5 and all(claim["holds"])
+    assert "not yet measured" not in str(code(book, "claims")[0].outputs)
+
+
+def test_what_is_shown_in_a_notebook_is_what_is_imported_later():
+    shown = [cell.source for book in BOOKS.values() for cell in code(book, "shown")]
+    assert shown
+    for source in shown:
+        name = ast.parse(source).body[0].name
+        assert ast.dump(ast.parse(source)) == ast.dump(ast.parse(inspect.getsource(getattr(training, name))))
+
+
+def test_the_scalar_engine_of_notebook_01_is_at_most_sixty_lines():
+    engine = "\n".join(cell.source for cell in code(BOOKS["01_gradient_descent.ipynb"], "engine"))
+    assert 20 < len([line for line in engine.split("\n") if line.strip()]) <= 60
+
+
+def test_notebook_01_has_its_exercises_widgets_and_claims():
+    book = BOOKS["01_gradient_descent.ipynb"]
+    source = "\n".join(cell.source for cell in code(book))
+    assert source.count(".check(") >= 6 and len(code(book, "widget")) == 2 and source.count("claims.record(") >= 10
+
+
+@every_notebook
+def test_a_notebook_stays_under_a_megabyte(book):
+    assert len(nbformat.writes(book)) < 1_000_000
+
+
+def test_the_times_in_notebooks_and_readme_are_those_of_the_record():
+    import measure
+
+    record = json.loads(measure.RECORD.read_text(encoding="utf-8"))
+    assert set(record["notebooks"]) == {path.name[:2] for path in PATHS}
+    for path, book in zip(PATHS, BOOKS.values(), strict=True):
+        assert measure.runs_in(record["notebooks"][path.name[:2]]) in book.cells[0].source
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for name, text in measure.readme_tables(record).items():
+        assert f"<!-- {name} -->{text}<!-- /{name} -->" in readme
+    assert record["loader_ratio"] >= 20 and record["loop_overhead_percent"] <= 3
+    assert all(costs["seconds"] <= 120 for costs in record["notebooks"].values())
+
+
+def test_cleaning_drops_widget_state_and_times_and_finds_an_error_inside_a_widget():
+    import run
+
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("widget", outputs=[])])
+    view = {run.VIEW: {"model_id": "box"}, "text/plain": "VBox()"}
+    book.cells[0].outputs = [nbformat.v4.new_output("display_data", data=view)]
+    book.cells[0].metadata["execution"] = {"iopub.execute_input": "today"}
+    figure = {"output_type": "display_data", "data": {"text/plain": "a figure"}, "metadata": {}}
+    state = {"box": {"state": {"children": ["IPY_MODEL_out"]}}, "out": {"state": {"outputs": [figure]}}}
+    book.metadata["widgets"] = {run.STATE: {"state": state}}
+    run.clean(book)
+    assert book.cells[0].outputs[0].data["text/plain"] == "a figure"
+    assert "widgets" not in book.metadata and "execution" not in book.cells[0].metadata
+
+    figure["output_type"] = "error"
+    figure |= {"ename": "ZeroDivisionError", "evalue": "division by zero"}
+    book.metadata["widgets"] = {run.STATE: {"state": state}}
+    with pytest.raises(RuntimeError, match="inside a widget: ZeroDivisionError: division by zero"):
+        run.clean(book)
