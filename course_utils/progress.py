@@ -1,30 +1,14 @@
 """The learner's progress: what was tried and passed, in one small JSON file that the learner owns and may move."""
 
-import contextlib
 import importlib
-import itertools
 import json
 import os
 import pkgutil
-import re
-import shutil
-import time
-from collections.abc import Callable
-from datetime import datetime, timezone
 from pathlib import Path
 
-from filelock import FileLock
+from course_utils import course, display, progress_file
 
-from course_utils import course, display
-
-VERSION, MAX_BYTES, LOCK_SECONDS = 1, 5_000_000, 5
 EVENTS = ("attempted", "passed", "hint", "solution")
-TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
-
-
-def now() -> datetime:
-    """Return the time in UTC; every time in this module comes from here."""
-    return datetime.now(timezone.utc)
 
 
 def path() -> Path:
@@ -45,7 +29,7 @@ def record(notebook: str, exercise: str, event: str) -> str | None:
     """
     if event not in EVENTS:
         raise ValueError(f"record needs one of {', '.join(EVENTS)} as its event, got {event!r}")
-    at, key = now().strftime("%Y-%m-%dT%H:%M:%SZ"), f"{notebook}/{exercise}"
+    at, key = progress_file.now().strftime("%Y-%m-%dT%H:%M:%SZ"), f"{notebook}/{exercise}"
 
     def add(progress: dict) -> dict:
         entry = {"attempts": 0, "hints": 0, "first": at, "last": at, "passed": None}
@@ -60,7 +44,7 @@ def record(notebook: str, exercise: str, event: str) -> str | None:
             entry["solution"] = True
         return {**progress, "exercises": {**progress["exercises"], key: entry}}
 
-    return _change(path(), add)[1]
+    return progress_file.change(path(), add)[1]
 
 
 def load(file: Path | None = None) -> tuple[dict, str | None]:
@@ -70,12 +54,15 @@ def load(file: Path | None = None) -> tuple[dict, str | None]:
     """
     file = file or path()
     try:
-        progress, state = _read(file)
+        progress, state = progress_file.read(file)
     except OSError as error:
-        return _empty(), _trouble(file, "read", error)
+        return progress_file.empty(), progress_file.trouble(file, "read", error)
     if state in ("damaged", "partly damaged"):
-        return progress, f"`{_place(file)}` is {state}; the next check sets it aside and goes on with what is left."
-    return progress, _newer(file) if state else None
+        return (
+            progress,
+            f"`{progress_file.place(file)}` is {state}; the next check sets it aside and goes on with what is left.",
+        )
+    return progress, progress_file.newer(file) if state else None
 
 
 def merge(a: dict, b: dict) -> dict:
@@ -111,15 +98,15 @@ def keep_in(folder: str) -> display.Shown:
     os.environ["COURSE_PROGRESS"] = os.path.abspath(os.path.expanduser(folder))
     so_far, trouble = load(before)
     file = path()
-    done, sentence = _change(file, lambda progress: merge(progress, so_far))
+    done, sentence = progress_file.change(file, lambda progress: merge(progress, so_far))
     if not done:
         os.environ["COURSE_PROGRESS"] = outside
         missing = not os.path.isdir(file.parent.parent)
         above = " The folder above it does not exist: is the drive mounted?" if missing else ""
-        return display.message(f"{sentence}{above} Progress is still kept in `{_place(before)}`.", "bad")
-    lost = f"Not all of `{_place(before)}` could be read and taken along; it is still there."
+        return display.message(f"{sentence}{above} Progress is still kept in `{progress_file.place(before)}`.", "bad")
+    lost = f"Not all of `{progress_file.place(before)}` could be read and taken along; it is still there."
     notes = [note for note in (sentence, lost if trouble and file != before else None) if note]
-    text = " ".join([f"Progress is now kept in `{_place(file)}`.", *notes])
+    text = " ".join([f"Progress is now kept in `{progress_file.place(file)}`.", *notes])
     return display.message(text, "hint" if notes else "note")
 
 
@@ -129,11 +116,11 @@ def reset() -> display.Shown:
     if not os.path.exists(file):
         return display.message("Nothing is recorded yet, so there is nothing to set aside.")
     try:
-        with _locked(file):
-            aside = _set_aside(file, "old")
+        with progress_file.locked(file):
+            aside = progress_file.set_aside(file, "old")
     except OSError as error:
-        return display.message(_trouble(file, "set aside", error), "bad")
-    return display.message(f"A fresh start: your progress so far is set aside as `{_place(aside)}`.")
+        return display.message(progress_file.trouble(file, "set aside", error), "bad")
+    return display.message(f"A fresh start: your progress so far is set aside as `{progress_file.place(aside)}`.")
 
 
 def show(exercises: dict[str, list[str]] | None = None) -> display.Shown:
@@ -157,7 +144,10 @@ def show(exercises: dict[str, list[str]] | None = None) -> display.Shown:
         advice = "Every exercise there is so far is passed." if is_passed else "There are no exercises yet."
     parts = [display.table(["notebook", "follows in the guide", "exercises passed"], rows, caption="The course")]
     parts += [display.message(trouble, "bad")] if trouble else []
-    parts += [display.message(f"Your progress is kept in `{_place(path())}`."), display.message(advice, "hint")]
+    parts += [
+        display.message(f"Your progress is kept in `{progress_file.place(path())}`."),
+        display.message(advice, "hint"),
+    ]
     return display.Shown(markup="".join(p.markup for p in parts), text="\n".join(p.text for p in parts))
 
 
@@ -170,123 +160,3 @@ def _discover() -> dict[str, list[str]]:
         for one in exercise.exercises_in(importlib.import_module(f"{exercises.__name__}.{info.name}")):
             found.setdefault(one.notebook, []).append(one.name)
     return found
-
-
-def _place(file: Path) -> str:
-    """Return where `file` is without the folders above: as seen from the current folder, else with its own folder."""
-    with contextlib.suppress(OSError, ValueError):
-        return file.relative_to(os.path.realpath(os.getcwd())).as_posix()
-    return f"{file.parent.name}/{file.name}".lstrip("/")
-
-
-def _trouble(file: Path, what: str, error: OSError) -> str:
-    return f"`{_place(file)}` cannot be {what} ({error.strerror or type(error).__name__})."
-
-
-def _newer(file: Path) -> str:
-    return f"Not recorded: `{_place(file)}` was written by a newer version of this course; update the course to go on."
-
-
-def _empty() -> dict:
-    return {"version": VERSION, "learner": "", "exercises": {}}
-
-
-def _is_entry(entry: object) -> bool:
-    """Tell whether every key that we know has a value of its type."""
-
-    def fits(key, value):
-        if key in ("attempts", "hints"):
-            return type(value) is int and 0 <= value < 10**9
-        if key in ("first", "last", "passed"):
-            return (key == "passed" and value is None) or (isinstance(value, str) and TIME.fullmatch(value))
-        return isinstance(value, bool) or key not in ("solution", "solution_before_pass")
-
-    return isinstance(entry, dict) and all(fits(key, value) for key, value in entry.items())
-
-
-def _encode(progress: dict) -> bytes:
-    return (json.dumps(progress, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
-
-
-def _read(file: Path) -> tuple[dict, str | None]:
-    """Return what is sound in `file`, and its state: None, damaged, partly damaged or newer."""
-    try:
-        with _patiently(open, file, "rb") as stream:
-            content = stream.read(MAX_BYTES + 1)
-    except FileNotFoundError:
-        return _empty(), None
-    try:
-        progress = json.loads(content.decode("utf-8-sig")) if len(content) <= MAX_BYTES else None
-        _encode(progress)  # what cannot be written again (half a character, say) is damage too
-    except (ValueError, RecursionError):
-        return _empty(), "damaged"
-    if not isinstance(progress, dict) or type(progress.get("version")) is not int or progress["version"] < 1:
-        return _empty(), "damaged"
-    if progress["version"] > VERSION:
-        return _empty(), "newer"
-    progress = {"learner": "", **progress}
-    if not isinstance(progress["learner"], str) or not isinstance(progress.get("exercises"), dict):
-        return _empty(), "damaged"
-    sound = {key: entry for key, entry in progress["exercises"].items() if _is_entry(entry)}
-    return {**progress, "exercises": sound}, None if len(sound) == len(progress["exercises"]) else "partly damaged"
-
-
-def _change(file: Path, change: Callable[[dict], dict]) -> tuple[bool, str | None]:
-    """Read, change and write `file` while no other process does; return whether it was done, and a sentence or None."""
-    sentence = None
-    try:
-        file.parent.mkdir(exist_ok=True)
-        with _locked(file):
-            progress, state = _read(file)
-            if state == "newer":
-                return False, _newer(file)
-            if state:
-                aside = _set_aside(file, "damaged", copy=state == "partly damaged")
-                sentence = f"`{_place(file)}` was {state}: it is set aside as `{_place(aside)}`, and recording goes on."
-            _write(file, _encode(change(progress)))
-    except OSError as error:
-        return False, f"Not recorded: {_trouble(file, 'written', error)} `progress.keep_in` chooses another folder."
-    return True, sentence
-
-
-def _write(file: Path, content: bytes) -> None:
-    """Write all of `content` or nothing: to a temporary name first, then in place of the old file."""
-    temporary = file.with_name(f"{file.stem}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        _patiently(os.replace, temporary, file)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _set_aside(file: Path, word: str, copy: bool = False) -> Path:
-    """Rename (or copy) `file` to a name with `word` and the time that nothing has yet; return that name."""
-    stamp = now().strftime("%Y%m%d-%H%M%S")
-    names = (f"{file.stem}.{word}-{stamp}{f'-{i}' if i > 1 else ''}.json" for i in itertools.count(1))
-    aside = next(file.with_name(name) for name in names if not os.path.lexists(file.with_name(name)))
-    _patiently(shutil.copyfile if copy else os.replace, file, aside)
-    return aside
-
-
-@contextlib.contextmanager
-def _locked(file: Path):
-    """Keep other kernels from changing `file` meanwhile; go on without where a file system cannot lock."""
-    lock = FileLock(file.with_name(f"{file.stem}.lock"))
-    with contextlib.suppress(OSError, NotImplementedError):  # filelock.Timeout is an OSError
-        lock.acquire(timeout=LOCK_SECONDS, poll_interval=0.01)
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _patiently(action: Callable, *args):
-    """Call `action`, again and again for a second: on Windows a file that another process reads cannot be replaced."""
-    for _ in range(20):
-        with contextlib.suppress(PermissionError):
-            return action(*args)
-        time.sleep(0.05)
-    return action(*args)

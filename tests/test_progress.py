@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from course_utils import course, progress
+from course_utils import course, progress, progress_file
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 KEEP_FIXTURES = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
@@ -33,7 +33,7 @@ def clock(monkeypatch):
     """Freeze the time at noon; `clock.tick()` lets a minute pass."""
     frozen = SimpleNamespace(time=datetime(2025, 1, 31, 12, tzinfo=timezone.utc))
     frozen.tick = lambda minutes=1: setattr(frozen, "time", frozen.time + timedelta(minutes=minutes))
-    monkeypatch.setattr(progress, "now", lambda: frozen.time)
+    monkeypatch.setattr(progress_file, "now", lambda: frozen.time)
     return frozen
 
 
@@ -63,7 +63,7 @@ def failing(error):
 
 def python(code, *args):
     """Start another Python with progress imported; it waits long for the lock, so that no test depends on speed."""
-    start = "import sys; from course_utils import progress; progress.LOCK_SECONDS = 300\n"
+    start = "import sys; from course_utils import progress, progress_file; progress_file.LOCK_SECONDS = 300\n"
     command = [sys.executable, "-c", start + code, *map(str, args)]
     return subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
 
@@ -159,7 +159,7 @@ def test_the_place_is_a_folder_a_json_file_or_the_notebooks_folder(tmp_path, mon
         whole({}, version="1"),
         whole({}, version=0),
         {"version": 1},
-        json.dumps(whole({}, big="x" * progress.MAX_BYTES)).encode(),
+        json.dumps(whole({}, big="x" * progress_file.MAX_BYTES)).encode(),
     ],
     ids=lambda content: repr(content)[:30],
 )
@@ -266,7 +266,7 @@ def test_a_folder_in_the_place_of_the_file_gives_a_sentence(file, monkeypatch):
 
 @pytest.mark.parametrize("error", [OSError("no locks"), NotImplementedError("no flock"), filelock.Timeout("a lock")])
 def test_a_file_system_that_cannot_lock_still_records(monkeypatch, error):
-    monkeypatch.setattr(progress.FileLock, "acquire", failing(error))
+    monkeypatch.setattr(progress_file.FileLock, "acquire", failing(error))
     assert progress.record("01", "a", "hint") is None
     assert progress.load()[0]["exercises"]["01/a"]["hints"] == 1
 
