@@ -39,6 +39,8 @@ def difference(got: Any, expected: Any, tolerance: float) -> tuple[str, bool] | 
     elif got is None and expected is not None:
         return f"got `None`, expected {kind(expected)}: is a `return` missing?", False
     elif type(got) is not type(expected):
+        if hasattr(expected, "detach") and is_array(got):
+            return f"{unlike}; `torch.from_numpy` makes it one", False
         return unlike, False
     else:
         return None if got is expected or got == expected else (pair(got, expected), True)
@@ -72,6 +74,8 @@ def kind(value: Any) -> str:
     """Return what `value` is, in words, with its shape or length."""
     if value is None:
         return "`None`"
+    if is_array(value) and value.shape == ():
+        return f"a {'tensor' if hasattr(value, 'detach') else 'NumPy number'} of shape () holding {code(short(value))}"
     if number(value) is not None:
         return f"the {type(number(value)).__name__} {code(short(value))}"
     if is_array(value):

@@ -140,7 +140,8 @@ class Exercise:
             for mistake in self.mistakes:
                 if self._alike(came, self._run(mistake.function, count)):
                     return "wrong", f"{said}. {mistake.feedback}"
-            return "wrong", said + (f"; look at {self.look_at}" if is_value and self.look_at else "") + "."
+            said += f"; look at {self.look_at}" if is_value and self.look_at else ""
+            return "wrong", said if said.endswith("?") else f"{said}."
 
     def _fresh(self) -> list[tuple]:
         import numpy

@@ -133,7 +133,9 @@ def show(exercises: dict[str, list[str]] | None = None) -> display.Shown:
         names = exercises.get(notebook.number, [])
         open_ones = [name for name in names if not is_passed.get(f"{notebook.number}/{name}")]
         done = len(names) - len(open_ones)
-        state = "●" * done + "○" * len(open_ones) + f" {done} of {len(names)}" if names else "no exercises"
+        state = (
+            "●" * done + "○" * len(open_ones) + f"\u00a0{done}\u00a0of\u00a0{len(names)}" if names else "no exercises"
+        )
         rows.append([f"{notebook.number} {notebook.title}", notebook.guide, state if notebook.file else "to come"])
         left += [(name, notebook.number) for name in open_ones if notebook.file]
     if left and not is_passed and not trouble:

@@ -23,9 +23,9 @@ def mismatch(version: str) -> str:
     """Return the sentence for a notebook of another version than the installed course_utils, with its cure."""
     older = _parts(version) < _parts(__version__)
     cure = (
-        "take the notebook of the same version from the course's folder"
+        f"open the notebook of version {__version__} in the course's folder and copy your answers over"
         if older
-        else "run `git pull` in the course's folder and start JupyterLab again"
+        else "run `git pull` in the course's folder, and `make lab` there so that JupyterLab uses its .venv"
     )
     return (
         f"This notebook was saved with version {version} of the course, course_utils here has version {__version__}: "

@@ -1,18 +1,23 @@
 """The training loop and its progress bar: shown in notebook 01, imported from then on."""
 
+import math
 import sys
+import time
 from contextlib import contextmanager
 
 import torch
 from torch import nn
+
+_interrupted = -math.inf  # when a training was last interrupted
 
 
 @contextmanager
 def progress_bar(total: int):
     """Show a bar of `total` steps; call the value it gives with each step's loss. Interrupting ends its block quietly.
 
-    Stop the kernel (the ■ button) to end a training early: what was learned until then is kept.
+    The ■ button ends a training early and keeps what was learned; a second press within two seconds stops the cell.
     """
+    global _interrupted
     from tqdm.std import tqdm
 
     with tqdm(total=total, leave=False, file=sys.stdout, mininterval=0.2, bar_format="{l_bar}{bar:20}{r_bar}") as bar:
@@ -27,7 +32,13 @@ def progress_bar(total: int):
         try:
             yield step
         except KeyboardInterrupt:
-            print(f"Interrupted after {done} of {total} steps: the model and its history are kept.")
+            bar.close()
+            twice, _interrupted = time.monotonic() - _interrupted < 2, time.monotonic()
+            if twice:
+                raise
+            print(
+                f"Interrupted after {done} of {total} steps: the model and its history are kept (■ twice stops the whole cell)."
+            )
 
 
 def fit(model, train_loader, optimizer, loss_fn, *, num_epochs, schedule=None):

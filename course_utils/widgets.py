@@ -38,7 +38,7 @@ def _control(name: str, given):
     whole = all(isinstance(number, int) for number in given)
     kind = ipywidgets.IntSlider if whole else ipywidgets.FloatSlider
     options = {} if whole else {"readout_format": ".3g"}
-    return kind(
+    return kind(  # reached with Tab, moved with the arrow keys
         min=low, max=high, step=step, value=start, description=label, continuous_update=False,
         style=style, layout=layout, **options,
     )  # fmt: skip

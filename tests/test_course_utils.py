@@ -32,7 +32,7 @@ def test_a_start_seeds_everything_and_says_ready(monkeypatch):
     assert "Ready: notebook 01, version 1.0, seed 3." in repr(first)
 
 
-@pytest.mark.parametrize(("version", "cure"), [("0.9", "take the notebook of the same version"), ("1.10", "git pull")])
+@pytest.mark.parametrize(("version", "cure"), [("0.9", "open the notebook of version 1.0"), ("1.10", "git pull")])
 def test_a_notebook_of_another_version_is_told_with_its_cure(version, cure):
     said = repr(session.start("01", version=version))
     assert version in said and cure in said and "\n" not in said

@@ -55,7 +55,21 @@ def test_an_interrupt_keeps_the_model_and_the_losses_so_far(capsys):
     history = training.fit(model, loader, optimizer, interrupted_loss, num_epochs=5)
     assert len(history) == 5
     assert not any(torch.equal(p, q) for p, q in zip(model.parameters(), before, strict=True))
-    assert "Interrupted after 5 of 35 steps: the model and its history are kept." in capsys.readouterr().out
+    assert "Interrupted after 5 of 35 steps: the model and its history are kept" in capsys.readouterr().out
+
+
+def test_a_second_interrupt_soon_after_stops_the_cell(monkeypatch):
+    import pytest
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    clock = iter([100.0, 100.0, 101.0])
+    monkeypatch.setattr(training.time, "monotonic", lambda: next(clock))
+    x, y, model, optimizer = problem()
+    assert training.fit(model, [(x, y)], optimizer, interrupted, num_epochs=1) == []
+    with pytest.raises(KeyboardInterrupt):
+        training.fit(model, [(x, y)], optimizer, interrupted, num_epochs=1)
 
 
 def test_other_errors_pass_through_fit():

@@ -100,6 +100,10 @@ def _whole_gradient(x, y, w, index):
     return 2 * x.T @ (x @ w - y) / len(x)
 
 
+def _each_once_gradient(x, y, w, index):
+    return minibatch_gradient_reference(x, y, w, index.unique())
+
+
 minibatch_gradient = Exercise(
     reference=minibatch_gradient_reference,
     notebook="01",
@@ -109,7 +113,7 @@ minibatch_gradient = Exercise(
     difficulty=2,
     cases=lambda g: [
         (randn(g, 6, 2), randn(g, 6), randn(g, 2), torch.tensor([0, 3, 4])),
-        (randn(g, 9, 3), randn(g, 9), randn(g, 3), torch.tensor([8, 1, 1, 5])),
+        (randn(g, 4, 2), randn(g, 4), randn(g, 2), torch.tensor([3, 1, 1])),
         (randn(g, 5, 4), randn(g, 5), randn(g, 4), torch.tensor([2])),
     ],
     hints=[
@@ -118,10 +122,13 @@ minibatch_gradient = Exercise(
         "Average those gradients over the chosen examples: `x.T @ error` adds them up.",
     ],
     mistakes=[
+        Mistake(
+            _each_once_gradient, "A row that is listed twice counts twice: index with `x[index]`, not with a mask."
+        ),
         Mistake(_whole_gradient, "That is the gradient over all examples; use only the rows in `index`."),
         Mistake(
             lambda x, y, w, index: 2 * x[index].T @ (x[index] @ w - y[index]),
-            "That is the sum over the minibatch; the loss is a mean, so divide by the number of chosen examples.",
+            "That is the sum over the mini-batch; the loss is a mean, so divide by the number of chosen examples.",
         ),
         Mistake(
             lambda x, y, w, index: 2 * x[index].T @ (x[index] @ w - y[index]) / len(x),
@@ -161,7 +168,7 @@ momentum_step = Exercise(
     ],
     hints=[
         "Velocity first: keep the share `beta` of the old one and add the gradient.",
-        "Then walk: against the *new* velocity, by `lr` times its length. Return both, the weights first.",
+        "Then walk: take `lr` times the *new* velocity away from `w`. Return both, the weights first.",
     ],
     mistakes=[
         Mistake(
@@ -186,6 +193,17 @@ momentum_step = Exercise(
         Mistake(
             lambda w, velocity, grad, lr, beta: (beta * velocity + grad, w - lr * (beta * velocity + grad)),
             "Both values are right, in the other order: return the weights first, then the velocity.",
+        ),
+        Mistake(
+            lambda w, velocity, grad, lr, beta: (w + beta * velocity - lr * grad, beta * velocity - lr * grad),
+            "Here the learning rate stays out of the velocity (that is another convention, Keras').",
+        ),
+        Mistake(
+            lambda w, velocity, grad, lr, beta: (
+                w - lr * (grad + beta * (beta * velocity + grad)),
+                beta * velocity + grad,
+            ),
+            "That is Nesterov's variant; the plain one walks along the new velocity itself.",
         ),
         Mistake(
             lambda w, velocity, grad, lr, beta: w - lr * (beta * velocity + grad),
@@ -219,6 +237,11 @@ def _adam_returns_corrected(w, m, v, grad, t, lr, beta1=0.9, beta2=0.999, eps=1e
     return w, m / (1 - beta1**t), v / (1 - beta2**t)
 
 
+def _adam_eps_inside(w, m, v, grad, t, lr, beta1=0.9, beta2=0.999, eps=1e-8):
+    _, m, v = adam_step_reference(w, m, v, grad, t, lr, beta1, beta2, eps)
+    return w - lr * (m / (1 - beta1**t)) / (v / (1 - beta2**t) + eps).sqrt(), m, v
+
+
 adam_step = Exercise(
     reference=adam_step_reference,
     notebook="01",
@@ -228,7 +251,8 @@ adam_step = Exercise(
     difficulty=3,
     cases=lambda g: [
         (randn(g, 2), torch.zeros(2), torch.zeros(2), torch.tensor([0.5, -2.0]), 1, 0.1),
-        (randn(g, 3), randn(g, 3), randn(g, 3).abs() + 0.1, randn(g, 3), 7, 0.01),
+        (randn(g, 3), randn(g, 3), randn(g, 3).abs() + 0.1, randn(g, 3), 7, 0.01, 0.9, 0.999, 1e-8),
+        (randn(g, 2), randn(g, 2), torch.tensor([0.04, 0.01]), torch.tensor([0.25, 0.0]), 2, 0.5, 0.8, 0.95, 0.1),
     ],
     hints=[
         "Two running averages: `m` of the gradient (share beta1 of the old), `v` of its square (share beta2).",
@@ -240,6 +264,17 @@ adam_step = Exercise(
             lambda *arguments: _adam(*arguments, correct=False),
             "The correction for starting at zero is missing: divide by 1 − beta1**t and by 1 − beta2**t.",
         ),
+        Mistake(
+            lambda w, m, v, grad, t, lr, *_: adam_step_reference(w, m, v, grad, t, lr),
+            "Use the arguments `beta1`, `beta2` and `eps`, not their usual values.",
+        ),
+        Mistake(
+            lambda w, m, v, grad, t, lr, beta1=0.9, beta2=0.999, eps=1e-8: _adam(
+                w, m, v, grad, t, lr, beta1, beta2, 0.0
+            ),
+            "`eps` is missing: it keeps the quotient finite where v_hat is 0.",
+        ),
+        Mistake(_adam_eps_inside, "`eps` stands outside the root: √v_hat + eps, not √(v_hat + eps)."),
         Mistake(lambda *arguments: _adam(*arguments, root=False), "Divide by the square root of v_hat."),
         Mistake(lambda *arguments: _adam(*arguments, square=False), "`v` averages the gradient's square."),
         Mistake(_adam_returns_corrected, "Return `m` and `v` as they are before the correction: it is not kept."),
@@ -262,7 +297,7 @@ relu_backward = Exercise(
     minutes=4,
     difficulty=1,
     cases=lambda g: [
-        (torch.tensor([1.0, -2.0, 3.0, -4.0]), torch.tensor([0.5, 1.5, -0.5, -1.5])),
+        (torch.tensor([1.0, -2.0, 3.0, -4.0, 5.0]), torch.tensor([0.5, 1.5, -0.5, -1.5, 0.0])),
         (randn(g, 3, 4), randn(g, 3, 4) + 0.125),
     ],
     hints=[
@@ -280,7 +315,8 @@ relu_backward = Exercise(
         ),
         Mistake(lambda grad_output, z: (z > 0).float(), "That is the slope alone; multiply it by `grad_output`."),
         Mistake(lambda grad_output, z: grad_output * (z < 0), "That is the wrong side: the slope is 1 where z > 0."),
-        Mistake(lambda grad_output, z: grad_output * 1.0, "The gradient passed unchanged; it stops where z < 0."),
+        Mistake(lambda grad_output, z: grad_output * 1.0, "The gradient passed unchanged; it stops where z ≤ 0."),
+        Mistake(lambda grad_output, z: grad_output * (z >= 0), "At z = 0 itself take slope 0: `z > 0`, not `z >= 0`."),
     ],
     look_at="where z is positive",
 )
@@ -303,7 +339,7 @@ linear_backward = Exercise(
     minutes=10,
     difficulty=3,
     cases=lambda g: [
-        (randn(g, 2, 2), randn(g, 2, 2), randn(g, 2, 2)),
+        (randn(g, 3, 2), randn(g, 3, 4), randn(g, 4, 2)),
         (randn(g, 5, 3), randn(g, 5, 4), randn(g, 4, 3)),
         (randn(g, 1, 2), randn(g, 1, 6), randn(g, 6, 2)),
     ],
@@ -337,7 +373,7 @@ linear_backward = Exercise(
             "The matrices must be transposed so that rows meet the right columns: write the shapes down.",
         ),
     ],
-    look_at="the shapes: each gradient has the shape of what it belongs to",
+    look_at="which entries of z each a, W and b touches",
 )
 
 # ---------------------------------------------------------------- 8
@@ -363,7 +399,7 @@ cross_entropy = Exercise(
     cases=lambda g: [
         (torch.tensor([[2.0, 0.0, 1.0]]), torch.tensor([0])),
         (randn(g, 4, 3), torch.tensor([0, 2, 1, 1])),
-        (torch.tensor([[1000.0, 0.0], [500.0, 999.0]]), torch.tensor([1, 1])),
+        (torch.tensor([[1000.0, 0.0], [5.0, 9.0], [0.0, 1000.0]]), torch.tensor([0, 0, 0])),
     ],
     hints=[
         "The probability of class k is exp(logit k) over the sum of all the exps; the loss is −log of the right one's.",
@@ -378,6 +414,10 @@ cross_entropy = Exercise(
         Mistake(
             lambda logits, y: -_of_label(logits.softmax(1), y).log().mean(),
             "A probability can round to 0, and log 0 is infinite: write the log of the quotient as a difference.",
+        ),
+        Mistake(
+            lambda logits, y: ((logits - logits.max()).exp().sum(1).log() - _of_label(logits - logits.max(), y)).mean(),
+            "One maximum for the whole batch leaves the other rows near exp(−1000) = 0: take away each row's own.",
         ),
         Mistake(
             lambda logits, y: cross_entropy_reference(logits, y) * len(y),
