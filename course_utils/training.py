@@ -36,9 +36,8 @@ def progress_bar(total: int):
             twice, _interrupted = time.monotonic() - _interrupted < 2, time.monotonic()
             if twice:
                 raise
-            print(
-                f"Interrupted after {done} of {total} steps: the model and its history are kept (■ twice stops the whole cell)."
-            )
+            kept = "the model and its history are kept (■ twice stops the cell)"
+            print(f"Interrupted after {done} of {total} steps: {kept}.")
 
 
 def fit(model, train_loader, optimizer, loss_fn, *, num_epochs, schedule=None):

@@ -286,7 +286,6 @@ def show_notebooks_as_text():
 
 def start(steps, words):
     """Run each step with .venv's Python and `words` behind it; end with the first exit code that is not 0."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # idle threads sleep: many times faster on a busy machine
     for step in steps:
         call = [venv_python()] + step + words
         if "jupyterlab" in step and hasattr(os, "geteuid") and os.geteuid() == 0:

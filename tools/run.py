@@ -21,8 +21,7 @@ def environment(folder: str, **more: str) -> dict[str, str]:
     """Return a kernel's environment: no bars, progress kept in `folder`, a failed claim is an error."""
     progress = Path(folder) / "notebooks"  # the name that readers see
     progress.mkdir(exist_ok=True)
-    quiet = {"TQDM_DISABLE": "1", "OMP_WAIT_POLICY": "PASSIVE"}
-    return {**os.environ, **quiet, "COURSE_STRICT": "1", "COURSE_PROGRESS": str(progress), **more}
+    return {**os.environ, "TQDM_DISABLE": "1", "COURSE_STRICT": "1", "COURSE_PROGRESS": str(progress), **more}
 
 
 def execute(path: Path, *, env: dict[str, str], on_start=None) -> nbformat.NotebookNode:
