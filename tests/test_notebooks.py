@@ -104,6 +104,7 @@ def test_no_cell_hides_its_output_or_calls_a_shell_and_each_has_one_output(book)
     for cell in code(book)[1:]:
         assert not cell.source.rstrip().endswith(";") and not re.search(r"^[!%]", cell.source, re.M)
         assert len(cell.outputs) <= 1
+    assert all("fork_rng" in cell.source for cell in code(book) if "torch.manual_seed" in cell.source)
     assert not re.search(r"filterwarnings|\.cuda\(|sys\.path", "\n".join(cell.source for cell in code(book)[1:]))
 
 
