@@ -7,6 +7,7 @@ import io
 import matplotlib
 import matplotlib.pyplot as plt
 import torch
+from matplotlib.collections import LineCollection
 
 # Each colour has a contrast of at least 3 to 1 against white and against JupyterLab's dark page (#111111),
 # and neighbours differ for colour-blind readers (after Okabe and Ito, darkened where white needed it).
@@ -124,7 +125,8 @@ def grid(f, *, ax=None, span: float = 1.5, lines: int = 13) -> None:
     """Draw a square grid of the plane after f, a function of points (n, 2) to points (n, 2), has moved it."""
     ax = ax or plt.gca()
     along = torch.linspace(-span, span, 80)
-    for c in torch.linspace(-span, span, lines):
-        still = torch.full_like(along, float(c))
-        for line in (torch.stack([along, still], 1), torch.stack([still, along], 1)):
-            ax.plot(*f(line).detach().T, color=COLOURS["grey"], linewidth=0.5, alpha=0.7, zorder=0)
+    across = torch.linspace(-span, span, lines)
+    flat = torch.stack(torch.meshgrid(across, along, indexing="ij"), dim=-1)  # (lines, 80, 2)
+    moved = f(torch.cat([flat, flat.flip(-1)]).reshape(-1, 2)).detach().reshape(2 * lines, 80, 2)
+    ax.add_collection(LineCollection(moved.numpy(), colors=COLOURS["grey"], linewidths=0.5, alpha=0.7, zorder=0))
+    ax.autoscale_view()
