@@ -20,13 +20,13 @@ def progress_bar(total: int):
     global _interrupted
     from tqdm.std import tqdm
 
-    with tqdm(total=total, leave=False, file=sys.stdout, mininterval=0.2, bar_format="{l_bar}{bar:20}{r_bar}") as bar:
+    with tqdm(total=total, leave=False, file=sys.stdout, mininterval=0.5, bar_format="{l_bar}{bar:20}{r_bar}") as bar:
         done = 0
 
         def step(loss: float) -> None:
             nonlocal done
             done += 1
-            if bar.update():  # true when the bar was drawn anew, a few times a second
+            if bar.update():  # true when the bar was drawn anew, twice a second
                 bar.set_postfix_str(f"loss {loss:.4f}", refresh=False)
 
         try:
