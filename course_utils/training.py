@@ -33,7 +33,8 @@ def progress_bar(total: int):
             yield step
         except KeyboardInterrupt:
             bar.close()
-            twice, _interrupted = time.monotonic() - _interrupted < 2, time.monotonic()
+            now = time.monotonic()
+            twice, _interrupted = now - _interrupted < 2, now
             if twice:
                 raise
             kept = "the model and its history are kept (■ twice stops the cell)"
