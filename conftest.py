@@ -6,7 +6,7 @@ import tempfile
 
 def pytest_configure(config):
     """Set the environment before any kernel or import of torch; workers under xdist come through here too."""
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # two workers on two cores; see the note in pyproject.toml
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # two workers of one thread each: faster than one of two
     os.environ["COURSE_STRICT"] = "1"
     os.environ["TQDM_DISABLE"] = "1"
     os.environ["COURSE_PROGRESS"] = tempfile.mkdtemp(prefix="course-progress-")

@@ -7,7 +7,7 @@ def explore(draw: Callable, **controls) -> None:
     """Show a control for each argument of `draw` and, below them, what `draw` shows; redraw when a control is let go.
 
     A control is given as slider=(low, high, step, start) of numbers, or menu=["first", "second"], which starts at the
-    first. What `draw` raises is shown in one sentence, not swallowed.
+    first. What `draw` raises is shown below the controls.
     """
     import ipywidgets
     from IPython.display import display

@@ -28,7 +28,7 @@ class ArraysOnly(pickle.Unpickler):
     """Unpickle numpy arrays and nothing else: the source file is a pickle, and a pickle may run any code."""
 
     ALLOWED = {  # noqa: RUF012
-        ("numpy.core.multiarray", "_reconstruct"): np._core.multiarray._reconstruct,
+        ("numpy.core.multiarray", "_reconstruct"): np.zeros(0).__reduce__()[0],
         ("numpy", "ndarray"): np.ndarray,
         ("numpy", "dtype"): np.dtype,
     }
