@@ -2,15 +2,21 @@
 
 import os
 import random
+import time
 
 from course_utils import __version__
 from course_utils.display import Shown, message
+
+LONG = "COURSE_LONG"  # set by tools/train.py: the folder that a long run's checkpoints go to
+_begun = ("", time.monotonic())  # the notebook and when it was started
 
 
 def start(notebook: str, *, version: str) -> Shown:
     """Make notebook `notebook` ("01") ready; `version` is the course's version that the notebook was saved with."""
     from course_utils import claims, figures
 
+    global _begun
+    _begun = (notebook, time.monotonic())
     seed_everything(seed())
     figures.use_style()
     claims.begin(notebook)
@@ -36,6 +42,21 @@ def mismatch(version: str) -> str:
 def _parts(version: str) -> list[int]:
     """Return "1.10" as [1, 10], so that versions compare as numbers."""
     return [int(part) for part in version.split(".") if part.isdigit()]
+
+
+def notebook() -> str:
+    """Return the number of the notebook that was started, "" before."""
+    return _begun[0]
+
+
+def minutes() -> float:
+    """Return the minutes since the notebook was started."""
+    return (time.monotonic() - _begun[1]) / 60
+
+
+def long() -> bool:
+    """Return whether this is a long run, by tools/train.py, that trains for a checkpoint."""
+    return bool(os.environ.get(LONG))
 
 
 def seed() -> int:

@@ -1,8 +1,8 @@
 """Measure what each notebook costs and what the course saves; write it where readers look: python tools/measure.py
 
-Executes every notebook in a fresh kernel and records wall seconds, CPU seconds and peak memory in
-data/records/costs.json; then the loader against torchvision's and the training loop against the bare five lines, as
-ratios within one run.
+Executes every notebook in a fresh kernel and records wall seconds, those spent in cells tagged `training`, CPU seconds
+and peak memory in data/records/costs.json; then the loader against torchvision's and the training loop against the bare
+five lines, as ratios within one run.
 From the record come each notebook's *Runs in* line and README's tables (between their `<!-- … -->` markers).
 `python tools/measure.py --write` only writes these again. Run it on a quiet machine.
 """
@@ -39,13 +39,15 @@ def watch(pid: int, seen: dict, stop: threading.Event) -> None:
 
 def cost(path: Path) -> dict[str, float]:
     """Return what executing the notebook at `path` costs."""
-    seen, stop = {}, threading.Event()
+    seen, spent, stop = {}, {}, threading.Event()
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         begin = lambda pid: threading.Thread(target=watch, args=(pid, seen, stop), daemon=True).start()
-        execute(path, env=environment(folder), on_start=begin)
+        execute(path, env=environment(folder), on_start=begin, spent=spent)
         seen["seconds"] = time.perf_counter() - start
     stop.set()
+    if "training" in spent:
+        seen["training_seconds"] = spent["training"]
     return {name: round(value) for name, value in sorted(seen.items())}
 
 
@@ -165,7 +167,9 @@ def write_all(record: dict) -> None:
         notebook = nbformat.read(path, as_version=4)
         costs = record["notebooks"].get(path.name[:2])
         if costs:
-            notebook.cells[0].source = between(notebook.cells[0].source, "cost", runs_in(costs))
+            for cell in notebook.cells:
+                cell.source = between(cell.source, "cost", runs_in(costs))
+                cell.source = between(cell.source, "training", f"{costs.get('training_seconds')} seconds")
             write(path, notebook)
     readme = ROOT / "README.md"
     text = readme.read_text(encoding="utf-8")

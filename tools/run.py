@@ -7,6 +7,7 @@ place of each widget stands the figure that it shows at the start. Fails on an e
 import os
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import nbclient
@@ -24,8 +25,11 @@ def environment(folder: str, **more: str) -> dict[str, str]:
     return {**os.environ, "TQDM_DISABLE": "1", "COURSE_STRICT": "1", "COURSE_PROGRESS": str(progress), **more}
 
 
-def execute(path: Path, *, env: dict[str, str], on_start=None) -> nbformat.NotebookNode:
-    """Return the notebook at `path`, executed in a fresh kernel; `on_start(pid)` is told its process."""
+def execute(path: Path, *, env: dict[str, str], on_start=None, until="", spent=None) -> nbformat.NotebookNode:
+    """Return the notebook at `path`, executed in a fresh kernel, up to the first cell tagged `until` if that is given.
+
+    `on_start(pid)` is told the kernel's process; the dict `spent` is given the seconds spent in cells of each tag.
+    """
     notebook = nbformat.read(path, as_version=4)
     client = nbclient.NotebookClient(
         notebook,
@@ -38,7 +42,12 @@ def execute(path: Path, *, env: dict[str, str], on_start=None) -> nbformat.Noteb
         if on_start:
             on_start(client.km.provisioner.pid)
         for index, cell in enumerate(notebook.cells):
+            start, tags = time.perf_counter(), cell.metadata.get("tags", [])
             client.execute_cell(cell, index)
+            for tag in tags if spent is not None else []:
+                spent[tag] = spent.get(tag, 0) + time.perf_counter() - start
+            if until in tags:
+                break
         client.set_widgets_metadata()
     clean(notebook)
     return notebook

@@ -1,0 +1,77 @@
+"""Trained weights in data/checkpoints/: a notebook's long run writes them, everyone else loads them; no pickle."""
+
+import json
+import os
+from pathlib import Path
+
+from torch import nn
+
+from course_utils import session
+from course_utils.data import data_dir, verified
+from course_utils.display import Shown, message, table
+
+
+def save(name: str, model: nn.Module, *, steps: int, **metrics: float) -> Shown:
+    """Write the model's weights as `name`.safetensors where tools/train.py asks for it; say what was written.
+
+    The file's header records the notebook, the seed, the steps, the minutes since the notebook began, and `metrics`.
+    """
+    from safetensors.torch import save_file
+
+    if not session.long():
+        raise RuntimeError("checkpoints.save writes in a long run only: `python tools/train.py` starts one")
+    header = {"notebook": session.notebook(), "seed": session.seed(), "steps": steps}
+    header |= {"minutes": round(session.minutes(), 1), **metrics}
+    path = Path(os.environ[session.LONG]) / f"{name}.safetensors"
+    tensors = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
+    save_file(tensors, f"{path}.part", metadata={key: json.dumps(value) for key, value in header.items()})
+    os.replace(f"{path}.part", path)
+    return message(f"Saved {path.name}: {header}", "good")
+
+
+def load(name: str, model: nn.Module) -> nn.Module:
+    """Return `model` with the weights of data/checkpoints/`name`.safetensors, ready to be used (`eval`).
+
+    A damaged file, and a model of another architecture, are refused with a ValueError; the model is then as it was.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    file = f"checkpoints/{name}.safetensors"
+    try:
+        tensors = load_file(verified(file))
+    except SafetensorError:
+        raise ValueError(f"data/{file} cannot be read: run `git restore data/{file}`") from None
+    held = {key: tuple(value.shape) for key, value in tensors.items()}
+    wanted = {key: tuple(value.shape) for key, value in model.state_dict().items()}
+    for key in dict.fromkeys([*wanted, *held]):
+        if held.get(key) != wanted.get(key):
+            sides = [f"has {key} {s[key]}" if key in s else f"has no {key}" for s in (held, wanted)]
+            raise ValueError(
+                f"data/{file} is of another network: the file {sides[0]}, this network {sides[1]}; "
+                "run the cell that defines the network as it was in the notebook"
+            )
+    model.load_state_dict(tensors)
+    return model.eval()
+
+
+def header(path: Path) -> dict:
+    """Return what a checkpoint's header records."""
+    from safetensors import safe_open
+
+    with safe_open(path, "pt") as file:
+        return {key: json.loads(value) for key, value in file.metadata().items()}
+
+
+def runs(name: str) -> list[dict]:
+    """Return the headers of all long runs on record, one for each seed; the first is the checkpoint's own."""
+    record = json.loads((data_dir() / "records" / "checkpoints.json").read_text(encoding="utf-8"))
+    return record[name]
+
+
+def table_of_runs(name: str) -> Shown:
+    """Return the long runs on record as a table."""
+    rows = [{key: value for key, value in run.items() if key != "notebook"} for run in runs(name)]
+    cells = [[f"{value:,}" if isinstance(value, int) else f"{value:g}" for value in row.values()] for row in rows]
+    headers = [key.replace("_", " ") for key in rows[0]]
+    return table(headers, cells, caption=f"Long runs of `{name}`; the first one's weights are in data/checkpoints.")

@@ -1,0 +1,70 @@
+"""Train the checkpoints in data/checkpoints/ by a long run of their notebook: python tools/train.py 02 [seed ...]
+
+Executes the notebook under each seed (0 to 4 unless named), with the longer budget that it keeps for this, up to its
+cell tagged `checkpoint`. The first seed's weights go to data/checkpoints/ and into data/manifest.json, and what every
+run reached to data/records/checkpoints.json. Two kernels of one thread each; minutes to an hour for each seed.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+import tempfile
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+
+from run import ROOT, environment, execute, notebooks, write_text
+
+DATA = ROOT / "data"
+RECORD = DATA / "records" / "checkpoints.json"
+
+
+def train(path: Path, seed: int, folder: Path) -> Path:
+    """Execute the notebook at `path` as a long run under `seed`; its checkpoints are then in `folder`."""
+    folder.mkdir()
+    settings = {"COURSE_SEED": str(seed), "COURSE_LONG": str(folder), "OMP_NUM_THREADS": "1"}
+    with tempfile.TemporaryDirectory() as progress:
+        execute(path, env=environment(progress, **settings), until="checkpoint")
+    return folder
+
+
+def keep(file: Path, number: str, *, weights: bool) -> None:
+    """Enter a finished run in the record; with `weights`, its checkpoint becomes the course's own."""
+    from course_utils.checkpoints import header
+
+    record = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.is_file() else {}
+    came = header(file)
+    others = [run for run in record.get(file.stem, []) if run["seed"] != came["seed"]]
+    record[file.stem] = sorted([came, *others], key=lambda run: run["seed"])
+    write_text(RECORD, json.dumps(record, indent=1) + "\n")
+    print(came, flush=True)
+    if weights:
+        name = f"checkpoints/{file.name}"
+        (DATA / "checkpoints").mkdir(exist_ok=True)
+        shutil.copy(file, DATA / f"{name}.part")
+        os.replace(DATA / f"{name}.part", DATA / name)
+        listed = json.loads((DATA / "manifest.json").read_text(encoding="utf-8"))
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        listed[name] = {
+            "bytes": file.stat().st_size,
+            "rebuild": f"python tools/train.py {number}",
+            "sha256": digest,
+        }
+        write_text(DATA / "manifest.json", json.dumps(listed, indent=1, sort_keys=True) + "\n")
+
+
+def main(number: str, seeds: list[int]) -> None:
+    """Train notebook `number`'s checkpoints under each seed; what has ended is kept whatever becomes of the rest."""
+    path = next(path for path in notebooks([]) if path.name.startswith(number))
+    with tempfile.TemporaryDirectory() as folder, ProcessPoolExecutor(max_workers=2) as pool:
+        runs = {pool.submit(train, path, seed, Path(folder) / str(seed)): seed for seed in seeds}
+        for run in as_completed(runs):
+            for file in sorted(run.result().glob("*.safetensors")):
+                keep(file, number, weights=runs[run] == seeds[0])
+
+
+if __name__ == "__main__":
+    if not sys.argv[1:]:
+        sys.exit("python tools/train.py 02 [seed ...]: name the notebook whose checkpoints shall be trained")
+    main(sys.argv[1], [int(word) for word in sys.argv[2:]] or list(range(5)))
