@@ -44,7 +44,7 @@ def load(name: str, model: nn.Module) -> nn.Module:
         raise ValueError(f"data/{file} cannot be read: run `git restore data/{file}`") from None
     held = {key: tuple(value.shape) for key, value in tensors.items()}
     wanted = {key: tuple(value.shape) for key, value in model.state_dict().items()}
-    for key in dict.fromkeys([*wanted, *held]):
+    for key in [*wanted, *sorted(held)]:
         if held.get(key) != wanted.get(key):
             sides = [f"has {key} {s[key]}" if key in s else f"has no {key}" for s in (held, wanted)]
             raise ValueError(
@@ -60,7 +60,9 @@ def header(path: Path) -> dict:
     from safetensors import safe_open
 
     with safe_open(path, "pt") as file:
-        return {key: json.loads(value) for key, value in file.metadata().items()}
+        found = {key: json.loads(value) for key, value in file.metadata().items()}
+    first = ["notebook", "seed", "steps", "minutes"]  # the file keeps no order
+    return {key: found[key] for key in [*first, *sorted(found.keys() - first)]}
 
 
 def runs(name: str) -> list[dict]:

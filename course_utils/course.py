@@ -20,7 +20,12 @@ NOTEBOOKS = [
         "Train a network by gradient descent",
         "2015: conventional learning, gradient descent, basics, activations, forward and back propagation",
     ),
-    Notebook("02", "", "Recognise and locate with convolutions", "2015: convolutional networks, pooling, detection"),
+    Notebook(
+        "02",
+        "02_convolutional_networks.ipynb",
+        "Recognise and locate with convolutions",
+        "2015: connections, convolution, pooling, feature maps, classification, detection, segmentation",
+    ),
     Notebook("03", "", "Remember with recurrent networks", "2015: recurrent networks, thought vectors, LSTM"),
     Notebook("04", "", "Attend with transformers", "2021: self-supervised learning, soft attention"),
     Notebook("05", "", "Duel: generative adversarial networks", "2021: adversarial training, style transfer"),

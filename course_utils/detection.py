@@ -3,6 +3,7 @@
 import math
 from typing import NamedTuple
 
+import numpy as np
 import torch
 
 
@@ -43,7 +44,8 @@ def average_precision(hits: torch.Tensor, objects: int) -> float:
     found = hits.double().cumsum(0)
     precision = found / torch.arange(1, len(hits) + 1)
     best = torch.cat([precision.flip(0).cummax(0).values.flip(0), torch.zeros(1, dtype=torch.float64)])
-    reached = torch.searchsorted(found / objects, torch.linspace(0, 1, 101, dtype=torch.float64))
+    recalls = torch.from_numpy(np.linspace(0, 1, 101))  # NumPy's, as COCO's: torch's differ in the last bit
+    reached = torch.searchsorted(found / objects, recalls)
     return best[reached].mean().item()
 
 

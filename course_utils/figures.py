@@ -91,6 +91,45 @@ def digits(x: torch.Tensor, *, ax=None, titles: list[str] | None = None) -> None
         ax.text(32 * i + 16, -2, title, ha="center", va="bottom", fontsize=10)
 
 
+def photo(x: torch.Tensor, *, ax=None, title: str = "") -> None:
+    """Draw an image x (H, W) in grey, its least value black and its largest white."""
+    ax = ax or plt.gca()
+    ax.imshow(x, cmap="gray")
+    ax.set_title(title)
+    ax.axis("off")
+
+
+def scene(x: torch.Tensor, *, ax=None, boxes=(), labels=(), colour: str = "red") -> None:
+    """Draw an image x (1, H, W) as ink on paper, with boxes (k, 4) on it, each under one of `labels`, if any."""
+    ax = ax or plt.gca()
+    height, width = x.shape[-2:]
+    ax.imshow(x[0], cmap="gray_r", interpolation="nearest", extent=(0, width, height, 0))
+    _frame(ax)
+    for i, (left, top, right, bottom) in enumerate(torch.as_tensor(boxes).tolist()):
+        ax.add_patch(plt.Rectangle((left, top), right - left, bottom - top, fill=False, ec=COLOURS[colour], lw=1.3))
+        if len(labels):
+            word = labels[i] if isinstance(labels[i], str) else f"{int(labels[i])}"
+            ax.text(left, top - 0.8, word, color=COLOURS[colour], fontsize=9, va="bottom")
+
+
+def masks(masks: torch.Tensor, *, ax=None) -> None:
+    """Draw masks (k, H, W) on paper, each in a colour of its own; colours mix where masks overlap."""
+    ax = ax or plt.gca()
+    height, width = masks.shape[-2:]
+    paper = torch.ones(height, width, 3)
+    for mask, colour in zip(masks, CYCLE, strict=False):
+        paper[mask] *= torch.tensor(matplotlib.colors.to_rgb(colour))
+    ax.imshow(paper, interpolation="nearest", extent=(0, width, height, 0))
+    _frame(ax)
+
+
+def _frame(ax) -> None:
+    """Put a thin line around a picture, in place of axes."""
+    ax.set_xticks([]), ax.set_yticks([])
+    for spine in ax.spines.values():
+        spine.set(visible=True, linewidth=0.6)
+
+
 def surface(f, *, ax=None, span: float = 1.5, levels: int = 18) -> None:
     """Draw the level lines of f, a function of points w (..., 2) with values (...), over -span..span in both."""
     ax = ax or plt.gca()

@@ -144,3 +144,75 @@ def test_the_loader_beats_torchvisions_twentyfold_with_the_same_statistics(tmp_p
     assert (same - plain[::600]).abs().max() < 1e-6
     ratios = sorted(measure.rate(ours, 469) / measure.rate(theirs, 10) for _ in range(3))
     assert ratios[1] >= 20, f"the median of three runs is {ratios[1]:.1f} times"
+
+
+# ---- scenes
+
+
+@pytest.fixture(scope="module")
+def test_scenes():
+    return data.scenes("test", 4000, seed=0)
+
+
+def test_four_thousand_scenes_hold_every_test_digit_once_and_counts_from_one_to_four_equally_often(test_scenes):
+    there = test_scenes.labels >= 0
+    assert there.sum(1).bincount().tolist() == [0, 1000, 1000, 1000, 1000]
+    assert test_scenes.labels[there].bincount().tolist() == data.mnist("test")[1].bincount().tolist()
+    images, _ = data.mnist("test", standardise=False)
+    ink = (images > data.INK).sum((1, 2, 3))
+    assert test_scenes.masks[there].sum((1, 2)).sort().values.equal(ink.sort().values)
+
+
+def test_a_scene_is_its_digits_and_each_box_the_smallest_around_its_mask(test_scenes):
+    x, boxes, labels, masks = test_scenes
+    threshold = (data.INK + 0.5) / 255
+    assert torch.equal(masks.any(1), x[:, 0] * data.MNIST_STD + data.MNIST_MEAN > threshold)
+    assert not masks[labels < 0].any() and not boxes[labels < 0].any()
+    for i, k in (labels[:200] >= 0).nonzero().tolist():
+        rows, columns = masks[i, k].nonzero().T
+        edges = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+        assert boxes[i, k].tolist() == [float(edge) for edge in edges]
+
+
+def test_digits_of_a_scene_keep_apart_but_overlap(test_scenes):
+    _, boxes, labels, masks = test_scenes
+    centre = (boxes[..., :2] + boxes[..., 2:]) / 2
+    far = torch.cdist(centre, centre) + 1e3 * (torch.eye(4) + (labels < 0)[:, None].float())
+    assert far[labels >= 0].min() >= 12
+    assert 0.2 < (masks.sum(1).amax((1, 2)) > 1).float().mean() < 0.5  # scenes in which digits share ink
+
+
+def test_scenes_are_those_of_their_seed_and_never_mix_the_splits():
+    a, b, c = (data.scenes("train", 50, seed=seed, digits=(2, 3)) for seed in (1, 1, 2))
+    assert all(torch.equal(p, q) for p, q in zip(a, b, strict=True)) and not torch.equal(a.x, c.x)
+    assert a.labels.shape == (50, 3) and set((a.labels >= 0).sum(1).tolist()) == {2, 3}
+    digit = data.scenes("test", 300, seed=0, digits=(1, 1))
+    of_test = {image.numpy().tobytes() for image in data.mnist("test", standardise=False)[0][:, 0]}
+    bytes_of = (digit.x * 255 * data.MNIST_STD + 255 * data.MNIST_MEAN).round().byte()[:, 0]
+    for image, box in zip(bytes_of[:20], digit.boxes[:20, 0].long(), strict=True):
+        crops = (
+            image[top : top + 28, left : left + 28].contiguous().numpy().tobytes()
+            for top in range(max(0, int(box[3]) - 28), min(36, int(box[1])) + 1)
+            for left in range(max(0, int(box[2]) - 28), min(36, int(box[0])) + 1)
+        )
+        assert any(crop in of_test for crop in crops)
+
+
+def test_composing_scenes_reads_thousands_a_second():
+    import time
+
+    data.scenes("train", 10, seed=0)
+    start = time.process_time()
+    data.scenes("train", 4000, seed=0)
+    assert 4000 / (time.process_time() - start) > 1000  # of CPU time; about 9,000 when the machine is quiet
+
+
+def test_impossible_scenes_are_refused():
+    with pytest.raises(ValueError, match=r"digits=\(0, 5\)"):
+        data.scenes("train", 3, seed=0, digits=(0, 5))
+
+
+def test_a_loader_may_transform_each_batch():
+    x, y = torch.arange(6.0).reshape(6, 1), torch.arange(6)
+    batches = list(data.loader(x, y, batch_size=4, shuffle=False, transform=lambda x: -x))
+    assert torch.equal(torch.cat([b for b, _ in batches]), -x) and torch.equal(torch.cat([c for _, c in batches]), y)

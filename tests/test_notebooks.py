@@ -202,6 +202,14 @@ def test_notebook_01_has_its_exercises_widgets_and_claims():
     assert source.count(".check(") >= 6 and len(code(book, "widget")) == 2 and source.count("claims.record(") >= 10
 
 
+def test_notebook_02_has_its_exercises_explorer_claims_and_one_cell_that_saves():
+    book = BOOKS["02_convolutional_networks.ipynb"]
+    source = "\n".join(cell.source for cell in code(book))
+    assert source.count(".check(") >= 6 and len(code(book, "widget")) >= 1 and source.count("claims.record(") >= 8
+    (saving,) = code(book, "checkpoint")
+    assert saving.source.startswith("if session.long():") and not saving.outputs
+
+
 @every_notebook
 def test_a_notebook_stays_under_a_megabyte(book):
     assert len(nbformat.writes(book)) < 1_000_000
@@ -219,6 +227,7 @@ def test_the_times_in_notebooks_and_readme_are_those_of_the_record():
         assert f"<!-- {name} -->{text}<!-- /{name} -->" in readme
     assert record["loader_ratio"] >= 20 and record["loop_overhead_percent"] <= 3
     assert all(costs["seconds"] <= 120 for costs in record["notebooks"].values())
+    assert record["notebooks"]["02"]["training_seconds"] <= 45
 
 
 def test_cleaning_drops_widget_state_and_times_and_finds_an_error_inside_a_widget():

@@ -123,78 +123,6 @@ output_size = Exercise(
 # ---------------------------------------------------------------- 3
 
 
-def receptive_field_reference(layers):
-    size, step = 1, 1
-    for k, stride in layers:
-        size += (k - 1) * step
-        step *= stride
-    return size
-
-
-def _receptive(layers, own_stride=False, ignore_stride=False):
-    """Return the receptive field with one thing wrong, for the usual mistakes."""
-    size, step = 1, 1
-    for k, stride in layers:
-        if own_stride:
-            step *= stride
-        size += (k - 1) * step
-        if not own_stride and not ignore_stride:
-            step *= stride
-    return size
-
-
-def _last_stride_only(layers):
-    size = 1
-    for i, (k, _) in enumerate(layers):
-        size += (k - 1) * (layers[i - 1][1] if i else 1)
-    return size
-
-
-receptive_field = Exercise(
-    reference=receptive_field_reference,
-    notebook="02",
-    name="receptive_field",
-    title="3, how far one output sees",
-    minutes=8,
-    difficulty=2,
-    cases=lambda g: [
-        ([(3, 1)],),
-        ([(3, 1), (3, 1)],),
-        ([(5, 1), (2, 2), (3, 1)],),
-        ([(5, 1), (2, 2), (3, 1), (2, 2), (3, 1), (2, 2)],),
-        ([(7, 2), (3, 3), (3, 2), (1, 1), (5, 1)],),
-    ],
-    hints=[
-        "One pixel sees itself: begin with 1. What does a 3 × 3 kernel with stride 1 add? And a second one?",
-        "Each layer adds (k − 1) steps, counted in the positions of *its own input*.",
-        "Positions of a layer's input lie as many pixels apart as the product of all strides *before* it.",
-    ],
-    mistakes=[
-        Mistake(
-            lambda layers: _receptive(layers, ignore_stride=True),
-            "Strides are ignored: after a stride of 2, neighbouring positions lie two pixels apart.",
-        ),
-        Mistake(
-            lambda layers: _receptive(layers, own_stride=True),
-            "A layer's own stride does not widen its own windows: it counts from the next layer on.",
-        ),
-        Mistake(
-            _last_stride_only, "Strides multiply: the positions lie as far apart as the product of all strides before."
-        ),
-        Mistake(lambda layers: sum(k for k, _ in layers), "Kernels overlap: a layer adds k − 1, not k."),
-        Mistake(lambda layers: math.prod(k for k, _ in layers), "Kernel sizes add up; it is strides that multiply."),
-        Mistake(lambda layers: receptive_field_reference(layers) - 1, "Begin with 1: a pixel sees itself."),
-        Mistake(
-            lambda layers: receptive_field_reference(layers[::-1]),
-            "The layers are listed from the input on; this answer goes through them backwards.",
-        ),
-    ],
-    look_at="how many pixels apart two neighbouring positions of each layer's input lie",
-)
-
-# ---------------------------------------------------------------- 4
-
-
 def max_pool_reference(x, size):
     C, H, W = x.shape
     return x.reshape(C, H // size, size, W // size, size).amax(dim=(2, 4))
@@ -208,7 +136,7 @@ max_pool = Exercise(
     reference=max_pool_reference,
     notebook="02",
     name="max_pool",
-    title="4, max pooling",
+    title="3, max pooling",
     minutes=8,
     difficulty=2,
     cases=lambda g: [
@@ -246,6 +174,78 @@ max_pool = Exercise(
         ),
     ],
     look_at="which numbers lie in one window",
+)
+
+# ---------------------------------------------------------------- 4
+
+
+def receptive_field_reference(layers):
+    size, step = 1, 1
+    for k, stride in layers:
+        size += (k - 1) * step
+        step *= stride
+    return size
+
+
+def _receptive(layers, own_stride=False, ignore_stride=False):
+    """Return the receptive field with one thing wrong, for the usual mistakes."""
+    size, step = 1, 1
+    for k, stride in layers:
+        if own_stride:
+            step *= stride
+        size += (k - 1) * step
+        if not own_stride and not ignore_stride:
+            step *= stride
+    return size
+
+
+def _last_stride_only(layers):
+    size = 1
+    for i, (k, _) in enumerate(layers):
+        size += (k - 1) * (layers[i - 1][1] if i else 1)
+    return size
+
+
+receptive_field = Exercise(
+    reference=receptive_field_reference,
+    notebook="02",
+    name="receptive_field",
+    title="4, how far one output sees",
+    minutes=8,
+    difficulty=2,
+    cases=lambda g: [
+        ([(3, 1)],),
+        ([(3, 1), (3, 1)],),
+        ([(5, 1), (2, 2), (3, 1)],),
+        ([(5, 1), (2, 2), (3, 1), (2, 2), (3, 1), (2, 2)],),
+        ([(7, 2), (3, 3), (3, 2), (1, 1), (5, 1)],),
+    ],
+    hints=[
+        "One pixel sees itself: begin with 1. What does a 3 × 3 kernel with stride 1 add? And a second one?",
+        "Each layer adds (k − 1) steps, counted in the positions of *its own input*.",
+        "Positions of a layer's input lie as many pixels apart as the product of all strides *before* it.",
+    ],
+    mistakes=[
+        Mistake(
+            lambda layers: _receptive(layers, ignore_stride=True),
+            "Strides are ignored: after a stride of 2, neighbouring positions lie two pixels apart.",
+        ),
+        Mistake(
+            lambda layers: _receptive(layers, own_stride=True),
+            "A layer's own stride does not widen its own windows: it counts from the next layer on.",
+        ),
+        Mistake(
+            _last_stride_only, "Strides multiply: the positions lie as far apart as the product of all strides before."
+        ),
+        Mistake(lambda layers: sum(k for k, _ in layers), "Kernels overlap: a layer adds k − 1, not k."),
+        Mistake(lambda layers: math.prod(k for k, _ in layers), "Kernel sizes add up; it is strides that multiply."),
+        Mistake(lambda layers: receptive_field_reference(layers) - 1, "Begin with 1: a pixel sees itself."),
+        Mistake(
+            lambda layers: receptive_field_reference(layers[::-1]),
+            "The layers are listed from the input on; this answer goes through them backwards.",
+        ),
+    ],
+    look_at="how many pixels apart two neighbouring positions of each layer's input lie",
 )
 
 # ---------------------------------------------------------------- 5
@@ -472,11 +472,12 @@ average_precision = Exercise(
     minutes=12,
     difficulty=3,
     cases=lambda g: [
-        (torch.tensor([True, True, False, True]), 4),
-        (torch.tensor([False, True, True, False, True, False]), 5),
-        (torch.rand(30, generator=g) < 0.6, 25),
+        # The numbers of objects are primes: no recall but 0 and 1 lies on one of the 101, where rounding would decide.
+        (torch.tensor([True, True, False, True]), 7),
+        (torch.tensor([False, True, True, False, True, False]), 11),
+        (torch.rand(30, generator=g) < 0.6, 23),
         (torch.tensor([False, False]), 3),
-        (torch.tensor([True, False, True]), 2),
+        (torch.tensor([True, False, True, True]), 3),
     ],
     hints=[
         "`hits.cumsum(0)` counts the right ones so far. Precision divides it by 1, 2, 3, …; recall by `objects`.",
