@@ -41,6 +41,8 @@ def difference(got: Any, expected: Any, tolerance: float) -> tuple[str, bool] | 
     elif type(got) is not type(expected):
         if hasattr(expected, "detach") and is_array(got):
             return f"{unlike}; `torch.from_numpy` makes it one", False
+        if hasattr(expected, "detach") and isinstance(got, list | tuple):
+            return f"{unlike}; `torch.tensor` or `torch.stack` makes it one", False
         return unlike, False
     else:
         return None if got is expected or got == expected else (pair(got, expected), True)
@@ -52,6 +54,8 @@ def _array_difference(got: Any, expected: Any, tolerance: float) -> tuple[str, b
 
     a, b = (torch.as_tensor(x if hasattr(x, "detach") else x.copy()).detach().cpu() for x in (got, expected))
     a, b = (x if x.layout is torch.strided else x.to_dense() for x in (a, b))
+    if a.shape != b.shape and a.ndim == b.ndim == 1 and max(len(a), len(b)) <= SMALL:
+        return pair(got, expected), True
     if a.shape != b.shape:
         return f"got {kind(got)}, expected {kind(expected)}", False
     rank_a, rank_b = ((x.dtype != torch.bool) + x.is_floating_point() + 2 * x.is_complex() for x in (a, b))

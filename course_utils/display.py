@@ -26,9 +26,10 @@ class Shown:
 
 
 def inline(text: str) -> str:
-    """Return `text` as HTML: everything escaped, then `code` between back-ticks and **bold** between double stars."""
+    """Return `text` as HTML: everything escaped, `code` between back-ticks, **bold** and *stressed* between stars."""
     pieces = re.split(r"`([^`\n]+)`", html.escape(str(text), quote=False))  # every second piece is code
     pieces[::2] = [re.sub(r"\*\*([^*\n]+)\*\*", r"<b>\1</b>", piece) for piece in pieces[::2]]
+    pieces[::2] = [re.sub(r"\*(\S[^*\n]*(?<=\S))\*", r"<em>\1</em>", piece) for piece in pieces[::2]]
     pieces[1::2] = [f"<code>{piece}</code>" for piece in pieces[1::2]]
     return "".join(pieces).replace("\n", "<br>")
 

@@ -69,7 +69,10 @@ def show(fig, alt: str) -> None:
     fig.savefig(drawn, format="png", dpi=DPI * SHARPNESS)
     plt.close(fig)
     with Image.open(drawn) as picture:
-        if picture.getcolors(20_000):  # a drawing, not a photograph: 128 colours do, in a third of the bytes
+        red, green, blue, _ = picture.split()
+        if red.tobytes() == green.tobytes() == blue.tobytes():  # greys, a photograph perhaps: keep all of them
+            picture = picture.convert("LA")
+        elif picture.getcolors(20_000):  # a coloured drawing: 128 colours do, in a third of the bytes
             picture = picture.quantize(128, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
         picture.save(buffer, "PNG", optimize=True)
     width, height = (round(side * DPI) for side in fig.get_size_inches())
@@ -91,10 +94,26 @@ def digits(x: torch.Tensor, *, ax=None, titles: list[str] | None = None) -> None
         ax.text(32 * i + 16, -2, title, ha="center", va="bottom", fontsize=10)
 
 
-def photo(x: torch.Tensor, *, ax=None, title: str = "") -> None:
-    """Draw an image x (H, W) in grey, its least value black and its largest white."""
+def connections(kind: str, *, ax=None) -> None:
+    """Draw six units above eight inputs, joined fully, locally or convolutionally: a colour for every weight."""
     ax = ax or plt.gca()
-    ax.imshow(x, cmap="gray")
+    pairs = [(i, u) for u in range(6) for i in range(8) if kind == "fully" or u <= i < u + 3]
+    shared = kind == "convolutionally"
+    weights = [i - u if shared else k for k, (i, u) in enumerate(pairs)]
+    colours = CYCLE[:3] if shared else plt.get_cmap("turbo")(torch.linspace(0.05, 0.95, len(pairs)))
+    for (i, u), weight in zip(pairs, weights, strict=True):
+        ax.plot([i, u + 1], [0, 1], color=colours[weight], linewidth=1.2, zorder=0)
+    for count, start, height in ((8, 0, 0), (6, 1, 1)):
+        ax.plot(range(start, start + count), [height] * count, "o", color=COLOURS["grey"], markersize=6)
+    ax.set_title(f"{kind}: {len(set(weights))} weights")
+    ax.axis("off")
+
+
+def photo(x: torch.Tensor, *, ax=None, title: str = "", signed: bool = False) -> None:
+    """Draw an image x (H, W) in grey, from its least value, black, to its largest; if `signed`, middle grey is 0."""
+    ax = ax or plt.gca()
+    limits = {"vmin": -x.abs().max(), "vmax": x.abs().max()} if signed else {}
+    ax.imshow(x, cmap="gray", **limits)
     ax.set_title(title)
     ax.axis("off")
 

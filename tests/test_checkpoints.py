@@ -60,9 +60,7 @@ def test_another_architecture_is_refused_in_one_sentence_and_the_model_is_left_a
     with pytest.raises(ValueError, match=r"^data/checkpoints/small\.safetensors is of another network: the file has "):
         checkpoints.load("small", other)
     assert torch.equal(other[0].weight, before)
-    with pytest.raises(
-        ValueError, match=r"the file has 0\.bias \(3,\), this network has no 0\.bias; run the cell"
-    ):
+    with pytest.raises(ValueError, match=r"the file has 0\.bias \(3,\), this network has no 0\.bias; run the cell"):
         checkpoints.load("small", nn.Sequential())
     with pytest.raises(ValueError, match=r"the file has no 2\.weight, this network has 2\.weight \(1, 3\)"):
         checkpoints.load("small", nn.Sequential(*network(), nn.Linear(3, 1)))

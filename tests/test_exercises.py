@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +25,19 @@ def test_stub_solution_and_every_usual_mistake_draw_their_own_feedback(exercise)
 def test_the_solution_that_is_shown_is_a_function_of_the_exercises_own_name(exercise):
     assert exercise.source().startswith(f"def {exercise.name}(")
     assert len(exercise.mistakes) >= 4 and len(exercise.hints) >= 2
+
+
+@pytest.mark.parametrize("exercise", ALL, ids=lambda exercise: f"{exercise.notebook}/{exercise.name}")
+def test_the_solution_that_is_shown_runs_in_the_notebook_and_passes(exercise):
+    import nbformat
+
+    (path,) = (Path(__file__).resolve().parents[1] / "notebooks").glob(f"{exercise.notebook}_*.ipynb")
+    cells = nbformat.read(path, as_version=4).cells
+    (setup,) = (cell.source for cell in cells if "setup" in cell.metadata.get("tags", []))
+    names = {}
+    exec("\n".join(line for line in setup.split("\n") if line.startswith(("import", "from"))), names)
+    exec(exercise.source(), names)
+    assert exercise.judge(names[exercise.name])[0] == "passed"
 
 
 def test_the_references_agree_with_pytorch():

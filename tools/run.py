@@ -4,6 +4,7 @@ A second run of an unchanged notebook leaves no difference: no times of day, no 
 place of each widget stands the figure that it shows at the start. Fails on an error, inside a widget too.
 """
 
+import contextlib
 import os
 import sys
 import tempfile
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import nbclient
 import nbformat
+from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parents[1]
 STATE = "application/vnd.jupyter.widget-state+json"
@@ -38,7 +40,9 @@ def execute(path: Path, *, env: dict[str, str], on_start=None, until="", spent=N
         coalesce_streams=True,
         resources={"metadata": {"path": str(path.parent)}},
     )
-    with client.setup_kernel(env=env):
+    with contextlib.ExitStack() as stack:
+        with FileLock(Path(tempfile.gettempdir()) / "course-kernel-start.lock"):  # two at once may take the same ports
+            stack.enter_context(client.setup_kernel(env=env))
         if on_start:
             on_start(client.km.provisioner.pid)
         for index, cell in enumerate(notebook.cells):

@@ -1,8 +1,8 @@
 """Train the checkpoints in data/checkpoints/ by a long run of their notebook: python tools/train.py 02 [seed ...]
 
 Executes the notebook under each seed (0 to 4 unless named), with the longer budget that it keeps for this, up to its
-cell tagged `checkpoint`. The first seed's weights go to data/checkpoints/ and into data/manifest.json, and what every
-run reached to data/records/checkpoints.json. Two kernels of one thread each; minutes to an hour for each seed.
+cell tagged `checkpoint`. The weights of seed 0 go to data/checkpoints/ and into data/manifest.json, and what every run
+reached to data/records/checkpoints.json. Two kernels of one thread each; minutes to an hour for each seed.
 """
 
 import hashlib
@@ -54,17 +54,22 @@ def keep(file: Path, number: str, *, weights: bool) -> None:
         write_text(DATA / "manifest.json", json.dumps(listed, indent=1, sort_keys=True) + "\n")
 
 
-def main(number: str, seeds: list[int]) -> None:
-    """Train notebook `number`'s checkpoints under each seed; what has ended is kept whatever becomes of the rest."""
-    path = next(path for path in notebooks([]) if path.name.startswith(number))
+def main(number: str, seeds: list[int]) -> int:
+    """Train notebook `number`'s checkpoints under each seed; return how many runs failed: the others are kept."""
+    path, failed = next(path for path in notebooks([]) if path.name.startswith(number)), 0
     with tempfile.TemporaryDirectory() as folder, ProcessPoolExecutor(max_workers=2) as pool:
         runs = {pool.submit(train, path, seed, Path(folder) / str(seed)): seed for seed in seeds}
         for run in as_completed(runs):
-            for file in sorted(run.result().glob("*.safetensors")):
-                keep(file, number, weights=runs[run] == seeds[0])
+            try:
+                for file in sorted(run.result().glob("*.safetensors")):
+                    keep(file, number, weights=runs[run] == 0)
+            except Exception as error:
+                failed += 1
+                print(f"seed {runs[run]}: {error}", flush=True)
+    return failed
 
 
 if __name__ == "__main__":
     if not sys.argv[1:]:
         sys.exit("python tools/train.py 02 [seed ...]: name the notebook whose checkpoints shall be trained")
-    main(sys.argv[1], [int(word) for word in sys.argv[2:]] or list(range(5)))
+    sys.exit(min(1, main(sys.argv[1], [int(word) for word in sys.argv[2:]] or list(range(5)))))

@@ -3,13 +3,14 @@
 import math
 
 import torch
+from torchvision import ops
 
 from course_utils.exercise import Exercise, Mistake
 
 
-def whole(generator: torch.Generator, *shape: int) -> torch.Tensor:
-    """Return small whole numbers as float32, so that feedback stays short."""
-    return torch.randint(-4, 5, shape, generator=generator).float()
+def halves(generator: torch.Generator, *shape: int) -> torch.Tensor:
+    """Return small multiples of a half as float32: short to read, and not whole."""
+    return torch.randint(-7, 8, shape, generator=generator) / 2
 
 
 # ---------------------------------------------------------------- 1
@@ -41,10 +42,10 @@ conv2d = Exercise(
     minutes=12,
     difficulty=2,
     cases=lambda g: [
-        (whole(g, 1, 4, 4), whole(g, 1, 1, 3, 3)),
-        (whole(g, 3, 5, 6), whole(g, 2, 3, 2, 2), 1),
-        (whole(g, 2, 7, 6), whole(g, 3, 2, 3, 3), 2),
-        (whole(g, 1, 8, 8), whole(g, 1, 1, 2, 2), 3),
+        (halves(g, 1, 3, 4), halves(g, 1, 1, 2, 2)),
+        (halves(g, 3, 5, 6), halves(g, 2, 3, 2, 2), 1),
+        (halves(g, 2, 7, 6), halves(g, 3, 2, 3, 3), 2),
+        (halves(g, 1, 8, 8), halves(g, 1, 1, 2, 2), 3),
     ],
     hints=[
         "With stride 1 and one channel it is the loop above. How many windows fit below each other in H rows?",
@@ -76,6 +77,10 @@ conv2d = Exercise(
             lambda x, weight, stride=1: conv2d_reference(x[:1], weight[:, :1], stride),
             "Only the first channel was used: add up over all of them.",
         ),
+        Mistake(
+            lambda x, weight, stride=1: conv2d_reference(x, weight, stride).sum(0).expand(len(weight), -1, -1).clone(),
+            "That adds up the outputs as well; each keeps a map of its own: `sum(dim=(1, 2, 3))`.",
+        ),
     ],
     look_at="where each window begins, and what is added up",
 )
@@ -94,7 +99,15 @@ output_size = Exercise(
     title="2, how large the output is",
     minutes=4,
     difficulty=1,
-    cases=lambda g: [(28, 5, 1, 0), (28, 3, 1, 1), (224, 7, 2, 3), (10, 3, 2, 0), (7, 3, 3, 1)],
+    cases=lambda g: [
+        (28, 5, 1, 0),
+        (28, 3, 1, 1),
+        (224, 7, 2, 3),
+        (10, 3, 2, 0),
+        (7, 3, 3, 1),
+        (28, 2, 2, 0),
+        (9, 4, 1, 1),
+    ],
     hints=[
         "Padding adds `padding` pixels on both sides. The first window begins at 0: where may the last one begin?",
         "At n + 2 · padding − k at most. How many steps of `stride` fit until there? The first window counts too.",
@@ -114,6 +127,11 @@ output_size = Exercise(
             "That rounds up; a window that would hang over the edge is left out.",
         ),
         Mistake(lambda n, k, stride, padding: n + 2 * padding - k + 1, "The stride is missing."),
+        Mistake(lambda n, k, stride, padding: (n - k) // stride + 1, "The padding is missing, on both sides."),
+        Mistake(
+            lambda n, k, stride, padding: n + 2 * padding - k // stride + 1,
+            "Brackets: the whole difference n + 2 · padding − k is divided by the stride.",
+        ),
         Mistake(lambda n, k, stride, padding: (n + 2 * padding) // stride, "The window's own size is missing."),
         Mistake(lambda n, k, stride, padding: (n + 2 * padding - k + 1) // stride, "Divide first, then add 1."),
     ],
@@ -141,13 +159,14 @@ max_pool = Exercise(
     difficulty=2,
     cases=lambda g: [
         (torch.tensor([[[1.0, 2.0, -3.0, -4.0], [3.0, 0.0, -1.0, -2.0]]]), 2),
-        (whole(g, 2, 4, 6), 2),
-        (whole(g, 3, 6, 6) - 5, 3),
-        (whole(g, 2, 3, 3), 1),
+        (halves(g, 2, 4, 6), 2),
+        (halves(g, 3, 6, 6) - 5, 3),
+        (halves(g, 2, 3, 3), 1),
+        (halves(g, 1, 4, 4) - 1000, 2),
     ],
     hints=[
         "Two loops over the windows, each window's largest number into a tensor of (C, H/size, W/size), will do.",
-        "Without loops: `reshape` rows into (H/size, size) and columns into (W/size, size), then `amax` over two axes.",
+        "Without loops: `reshape` to (C, H/size, size, W/size, size), then `amax` over the third and the fifth axis.",
     ],
     mistakes=[
         Mistake(_pool_stride_one, "The windows overlap: they must lie side by side, so the stride is `size`."),
@@ -160,6 +179,10 @@ max_pool = Exercise(
         ),
         Mistake(
             lambda x, size: max_pool_reference(x.abs(), size), "The largest number, not the one furthest from zero."
+        ),
+        Mistake(
+            lambda x, size: max_pool_reference(x, size).amax(0, keepdim=True).expand(len(x), -1, -1).clone(),
+            "Channels stay apart: that takes the largest number of *all* channels in each square.",
         ),
         Mistake(
             lambda x, size: max_pool_reference(x, size).amax(0, keepdim=True),
@@ -211,7 +234,7 @@ receptive_field = Exercise(
     notebook="02",
     name="receptive_field",
     title="4, how far one output sees",
-    minutes=8,
+    minutes=10,
     difficulty=2,
     cases=lambda g: [
         ([(3, 1)],),
@@ -237,6 +260,10 @@ receptive_field = Exercise(
         Mistake(
             _last_stride_only, "Strides multiply: the positions lie as far apart as the product of all strides before."
         ),
+        Mistake(
+            lambda layers: 1 + sum((k - 1) * stride for k, stride in layers),
+            "Each layer counts in positions of its *input*: the product of all strides before it, not its own.",
+        ),
         Mistake(lambda layers: sum(k for k, _ in layers), "Kernels overlap: a layer adds k − 1, not k."),
         Mistake(lambda layers: math.prod(k for k, _ in layers), "Kernel sizes add up; it is strides that multiply."),
         Mistake(lambda layers: receptive_field_reference(layers) - 1, "Begin with 1: a pixel sees itself."),
@@ -245,6 +272,7 @@ receptive_field = Exercise(
             "The layers are listed from the input on; this answer goes through them backwards.",
         ),
     ],
+    afterwards="One output of the trunk sees 24 of the 28 pixels in each direction.",
     look_at="how many pixels apart two neighbouring positions of each layer's input lie",
 )
 
@@ -264,6 +292,8 @@ def _iou(a, b, clamp=True, pixel=0.0, union="right"):
     sides = torch.minimum(a[:, None, 2:], b[:, 2:]) - torch.maximum(a[:, None, :2], b[:, :2]) + pixel
     both = (sides.clamp(min=0) if clamp else sides).prod(2)
     area_a, area_b = ((box[:, 2:] - box[:, :2] + pixel).prod(1) for box in (a, b))
+    if union == "none":
+        return both
     if union == "sum":
         return both / (area_a[:, None] + area_b)
     if union == "smaller":
@@ -304,6 +334,10 @@ pairwise_iou = Exercise(
             "Boxes that do not meet have negative sides, and two of them multiply to an area: clamp each side at 0.",
         ),
         Mistake(
+            lambda a, b: _iou(a, b, clamp=False).clamp(min=0),
+            "Two negative sides multiply to a positive area: clamp each side at 0 *before* you multiply.",
+        ),
+        Mistake(
             lambda a, b: _iou(a, b, union="sum"),
             "The union is the sum of both areas *minus* the intersection, which was counted twice.",
         ),
@@ -318,6 +352,9 @@ pairwise_iou = Exercise(
             lambda a, b: _iou(_corner_and_size(a), _corner_and_size(b)),
             "The last two numbers are the right and lower edges, not width and height.",
         ),
+        Mistake(
+            lambda a, b: _iou(a, b, union="none"), "That is the area of the intersection; divide it by the union's."
+        ),
         Mistake(lambda a, b: _iou(b, a), "The result is turned over: rows are for `a`, columns for `b`."),
     ],
     look_at="the sides of the intersection and the area of the union",
@@ -330,7 +367,7 @@ def nms_reference(boxes, scores, labels, threshold):
     kept = []
     for i in scores.argsort(descending=True).tolist():
         rivals = [j for j in kept if labels[j] == labels[i]]
-        if not rivals or pairwise_iou_reference(boxes[i : i + 1], boxes[rivals]).max() <= threshold:
+        if not rivals or ops.box_iou(boxes[i : i + 1], boxes[rivals]).max() <= threshold:
             kept.append(i)
     return torch.tensor(kept)
 
@@ -346,6 +383,11 @@ def _nms(boxes, scores, labels, threshold, same_class=True, by_score=True, chain
             kept.append(i)
         seen.append(i)
     return torch.tensor(kept)
+
+
+def _class_by_class(boxes, scores, labels, threshold):
+    kept = nms_reference(boxes, scores, labels, threshold)
+    return torch.cat([kept[labels[kept] == label] for label in labels.unique()])
 
 
 def _mask_of(kept, n):
@@ -365,8 +407,8 @@ nms = Exercise(
     notebook="02",
     name="nms",
     title="6, suppress within a class",
-    minutes=12,
-    difficulty=3,
+    minutes=10,
+    difficulty=2,
     cases=lambda g: [
         (
             torch.tensor([[0.0, 0.0, 4.0, 4.0], [1.0, 0.0, 5.0, 4.0], [2.0, 0.0, 6.0, 4.0]]),
@@ -416,6 +458,16 @@ nms = Exercise(
             "The right boxes, but in another order: the surest first.",
         ),
         Mistake(
+            lambda boxes, scores, labels, threshold: nms_reference(
+                *(part[scores.argsort(descending=True)] for part in (boxes, scores, labels)), threshold
+            ),
+            "Return indices into `boxes` as they came, not into a sorted copy.",
+        ),
+        Mistake(
+            _class_by_class,
+            "The right boxes, but class by class: sort the kept ones of all classes by score, the surest first.",
+        ),
+        Mistake(
             lambda boxes, scores, labels, threshold: _mask_of(
                 nms_reference(boxes, scores, labels, threshold), len(boxes)
             ),
@@ -449,6 +501,19 @@ def average_precision_reference(hits, objects):
 def _curve(hits, objects):
     found = hits.cumsum(0)
     return found / torch.arange(1, len(hits) + 1), found / objects
+
+
+def _at_one(hits, objects):
+    """Return the best precision at recall 1, 0 where it is not reached."""
+    precision, recall = _curve(hits, objects)
+    return precision[recall >= 1].max().item() if (recall >= 1).any() else 0.0
+
+
+def _under_envelope(hits, objects):
+    """Return the area under the best precisions, as the benchmark VOC has it since 2010."""
+    precision, _ = _curve(hits, objects)
+    best = precision.flip(0).cummax(0).values.flip(0)
+    return (best * hits).sum().item() / objects
 
 
 def _at_levels(hits, objects, levels=101, best=True, unreached=True):
@@ -508,6 +573,20 @@ average_precision = Exercise(
         Mistake(
             lambda hits, objects: _curve(hits, objects)[0][hits].sum().item() / objects,
             "That is the plain area under the steps; take the best precision at each recall or beyond.",
+        ),
+        Mistake(
+            lambda hits, objects: average_precision_reference(hits, objects) - _at_one(hits, objects) / 101,
+            "Recall 1 is reached but not counted: compare with `>=`, and take i / 100, since 0.01 added up passes 1.",
+        ),
+        Mistake(
+            lambda hits, objects: _curve(hits, objects)[0].mean().item(), "That is the mean precision along the list."
+        ),
+        Mistake(
+            _under_envelope, "That is the exact area under the best precisions; here it is their mean at 101 recalls."
+        ),
+        Mistake(
+            lambda hits, objects: (101 * average_precision_reference(hits, objects) - _at_one(hits, objects)) / 100,
+            "Recalls 0 *and* 1 both count: 0, 0.01, …, 1 are 101 of them.",
         ),
         Mistake(lambda hits, objects: hits.float().mean().item(), "That is the precision of all detections together."),
         Mistake(lambda hits, objects: hits.sum().item() / objects, "That is the recall of all detections together."),
