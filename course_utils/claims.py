@@ -37,12 +37,13 @@ def record(
     published: str = "",
     against: str = "",
     why: str = "",
+    details: dict[str, list[float]] | None = None,
 ) -> Shown:
     """Enter one claim in the table and return one line that says how it came out.
 
     `statement` is a claim in our own words; it holds if at_least ≤ measured ≤ at_most (give one or both, in `unit`).
     `published` is an earlier result to stand beside it; `against` names who says otherwise, "the guide" for example;
-    `why` says what to think of when it does not hold.
+    `why` says what to think of when it does not hold; `details` are rows of further numbers, for `table_of_details`.
     """
     if at_most is None and at_least is None:
         raise ValueError(f"claim {key!r} can never fail: give at_most, at_least or both")
@@ -60,8 +61,10 @@ def record(
         "measured": measured,
         "holds": low <= measured <= high,  # false for NaN
     }
+    if details:
+        claim["details"] = {name: [round(float(value), 4) for value in row] for name, row in details.items()}
     _claims[key] = claim
-    line = f"{_number(measured, unit)}, expected {claim['expected']}: {statement}"
+    line = f"{_number(measured, unit)}, expected {_expected(at_least, at_most, '')}: {statement}"
     if claim["holds"]:
         return message(line, "good")
     reason = why or (
@@ -90,6 +93,16 @@ def table_of_claims() -> Shown:
     headers = ["Claim", "Source", "Expected", "Measured here", "Seeds 0 to 4", "Verdict"]
     held = sum(claim["holds"] for claim in _claims.values())
     return table(headers, rows, caption=f"{held} of {len(_claims)} claims held in this run.")
+
+
+def table_of_details(key: str, headers: list[str], *, caption: str) -> Shown:
+    """Return the rows of numbers behind a claim, each as its range over the recorded seeds, under `headers`."""
+    seeds = recorded().get(_notebook, {}).get(key, {}).get("details", [])
+    rows = [
+        [name, *[span([seed[name][i] for seed in seeds if name in seed], "") for i in range(len(row))]]
+        for name, row in (seeds[0] if seeds else {}).items()
+    ]
+    return table(headers, rows or [["not yet measured"]], caption=caption)
 
 
 def recorded() -> dict:

@@ -100,6 +100,17 @@ def test_the_table_shows_source_expected_measured_seeds_and_verdict(free, monkey
     assert shown._repr_html_().count("<th ") == 6
 
 
+def test_further_numbers_behind_a_claim_are_shown_as_their_range_over_the_recorded_seeds(free, monkeypatch):
+    enter(1, at_most=2, details={"fully": [97.25, 40.0]})
+    show = lambda: repr(claims.table_of_details("a-key", ["", "0", "3"], caption="Moved"))
+    monkeypatch.setattr(claims, "recorded", dict)
+    assert "not yet measured" in show()
+    monkeypatch.setattr(
+        claims, "recorded", lambda: {"99": {"a-key": {"details": [{"fully": [97.2, 40]}, {"fully": [97.2, 38.5]}]}}}
+    )
+    assert show() == "Moved\n | 0 | 3\nfully | 97.2 | 38.5 to 40.0"
+
+
 def test_the_table_reports_its_numbers_to_the_file_that_is_asked_for(free, monkeypatch, tmp_path):
     monkeypatch.setenv(claims.REPORT, str(tmp_path / "claims.json"))
     enter(1, at_most=2)
@@ -120,6 +131,8 @@ def test_a_number_is_shown_with_three_digits(value, text):
 
 def test_whatever_a_text_contains_is_shown_as_text():
     markup = display.message("<script>alert(1)</script> `a<b**2 - c**2` **bold**", "bad")._repr_html_()
+    stressed = display.message("on *both* sides, 2 * padding - k * 2 and (*cases, 1)")._repr_html_()
+    assert "on <em>both</em> sides, 2 * padding - k * 2 and (*cases, 1)" in stressed
     assert "<script>" not in markup and "<code>a&lt;b**2 - c**2</code>" in markup and "<b>bold</b>" in markup
 
 
@@ -160,6 +173,37 @@ def test_a_figure_is_shown_with_its_text_alternative_and_closed(monkeypatch):
     assert 'width="840" height="320" alt="A &quot;line&quot; that rises.">' in tag
     with pytest.raises(ValueError, match="needs a sentence"):
         figures.show(figures.new()[0], " ")
+
+
+def test_a_grey_photo_keeps_its_greys_and_a_signed_one_has_zero_in_the_middle(monkeypatch):
+    import base64
+    import io
+
+    import IPython.display
+    import torch
+    from PIL import Image
+
+    from course_utils import data
+
+    sent = []
+    monkeypatch.setattr(IPython.display, "display", lambda shown, raw: sent.append(shown["text/html"]))
+    fig, ax = figures.new(width=6, height=4)
+    figures.photo(data.photo("flower").mean(0), ax=ax)
+    figures.show(fig, "A flower in front of a dark ground.")
+    content = base64.b64decode(sent[0].split("base64,")[1].split('"')[0])
+    assert len(Image.open(io.BytesIO(content)).convert("L").getcolors()) > 200
+    _, ax = figures.new()
+    figures.photo(torch.tensor([[-1.0, 4.0]]), ax=ax, signed=True)
+    assert ax.images[0].get_clim() == (-4, 4)
+
+
+def test_connections_have_as_many_weights_as_they_say():
+    titles = []
+    for kind in ("fully", "locally", "convolutionally"):
+        _, ax = figures.new()
+        figures.connections(kind, ax=ax)
+        titles.append(ax.get_title())
+    assert titles == ["fully: 48 weights", "locally: 18 weights", "convolutionally: 3 weights"]
 
 
 def test_points_that_are_not_in_the_plane_are_refused_with_their_shape():

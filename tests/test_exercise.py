@@ -248,10 +248,15 @@ def test_a_missing_return_is_asked_about():
     assert "got `None`, expected a tensor of shape (2,): is a `return` missing?" in text
 
 
+def test_short_lists_of_numbers_of_unlike_length_are_shown_in_full():
+    said = of(lambda x: torch.tensor([2, 0]), 1).check(lambda x: torch.tensor([2, 1, 0])).text
+    assert "got `[2, 1, 0]`, expected `[2, 0]`" in said
+
+
 @pytest.mark.parametrize(
     ("expected", "got", "words"),
     [
-        (torch.ones(2), [1.0, 1.0], "got a `list` of 2, expected a tensor of shape (2,)"),
+        (torch.ones(2), [1.0, 1.0], "of shape (2,); `torch.tensor` or `torch.stack` makes it one"),
         (torch.ones(2), np.ones(2), "got a NumPy array of shape (2,), expected a tensor of shape (2,)"),
         (torch.ones(2), 1.0, "got the float `1`, expected a tensor of shape (2,)"),
         (torch.ones(2), torch.ones(2, 1), "got a tensor of shape (2, 1), expected a tensor of shape (2,)"),

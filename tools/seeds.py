@@ -40,12 +40,16 @@ def main(names: list[str]) -> int:
                 flush=True,
             )
             for key, claim in claims.items():
-                kept = measured.setdefault(key, claim | {"measured": [], "holds": []})
+                kept = measured.setdefault(key, claim | {"measured": [], "holds": [], "details": []})
                 kept["measured"].append(float(f"{claim['measured']:.6g}"))
                 kept["holds"].append(claim["holds"])
+                kept["details"] += [claim["details"]] if "details" in claim else []
                 if not claim["holds"]:
                     failed += 1
                     print(f"  {key}: measured {claim['measured']:g}, expected {claim['expected']}", flush=True)
+        for kept in measured.values():
+            if not kept["details"]:
+                del kept["details"]
         if measured:
             record[path.name[:2]] = measured
     write_text(RECORD, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
