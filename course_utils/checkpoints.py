@@ -25,6 +25,7 @@ def save(name: str, model: nn.Module, *, steps: int, **metrics: float) -> Shown:
     path = Path(os.environ[session.LONG]) / f"{name}.safetensors"
     tensors = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
     save_file(tensors, f"{path}.part", metadata={key: json.dumps(value) for key, value in header.items()})
+    os.chmod(f"{path}.part", 0o644)  # safetensors lets only its owner read it
     os.replace(f"{path}.part", path)
     return message(f"Saved {path.name}: {header}", "good")
 

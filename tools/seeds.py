@@ -22,7 +22,7 @@ def measure(path: Path, seed: int) -> dict:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "claims.json"
         settings = {"COURSE_SEED": str(seed), "COURSE_CLAIMS": str(report), "COURSE_STRICT": "", "OMP_NUM_THREADS": "1"}
-        execute(path, env=environment(folder, **settings))
+        execute(path, env=environment(folder, **settings), widgets=False)
         return json.loads(report.read_text(encoding="utf-8")) if report.is_file() else {}
 
 
