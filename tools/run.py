@@ -32,8 +32,8 @@ def execute(
 ) -> nbformat.NotebookNode:
     """Return the notebook at `path`, executed in a fresh kernel, up to the first cell tagged `until` if that is given.
 
-    `widgets=False` leaves out the explorers: nothing depends on them, and when the machine is busy nbclient may miss that
-    one has been shown, and wait for ever (jupyter/nbclient issue 312).
+    `widgets=False` leaves out the explorers, on which nothing depends: on a busy machine nbclient may miss that one has
+    been shown, and wait for ever (jupyter/nbclient issue 312).
     `on_start(pid)` is told the kernel's process; the dict `spent` is given the seconds spent in cells of each tag.
     """
     notebook = nbformat.read(path, as_version=4)
