@@ -4,6 +4,7 @@ Executes every notebook in a fresh kernel and records wall seconds, those spent 
 and peak memory in data/records/costs.json; then the loader against torchvision's and the training loop against the bare
 five lines, as ratios within one run.
 From the record come each notebook's *Runs in* line and README's tables (between their `<!-- … -->` markers).
+`python tools/measure.py notebooks/02_….ipynb` measures only that notebook and keeps the rest of the record;
 `python tools/measure.py --write` only writes these again. Run it on a quiet machine.
 """
 
@@ -179,11 +180,13 @@ def write_all(record: dict) -> None:
 
 
 def main(words: list[str]) -> None:
-    """Measure and write, or with --write only write."""
+    """Measure everything, or the notebooks named, and write; with --write only write."""
     if "--write" not in words:
-        record = {"notebooks": {path.name[:2]: cost(path) for path in notebooks([])}}
-        record["loader_ratio"] = round(loader_ratio(), 1)
-        record["loop_overhead_percent"] = round(loop_overhead(), 2)
+        record = json.loads(RECORD.read_text(encoding="utf-8")) if words else {"notebooks": {}}
+        record["notebooks"] |= {path.name[:2]: cost(path) for path in notebooks(words)}
+        if not words:
+            record["loader_ratio"] = round(loader_ratio(), 1)
+            record["loop_overhead_percent"] = round(loop_overhead(), 2)
         write_text(RECORD, json.dumps(record, indent=1, sort_keys=True) + "\n")
         print(json.dumps(record, indent=1))
     write_all(json.loads(RECORD.read_text(encoding="utf-8")))
