@@ -106,7 +106,7 @@ def test_a_finished_long_run_is_kept_in_the_record_in_the_manifest_and_as_a_file
     sys.modules.pop("train", None)
     import train
 
-    monkeypatch.setattr(train, "DATA", tmp_path)
+    monkeypatch.setattr(train.build_data, "DATA", tmp_path)
     monkeypatch.setattr(train, "RECORD", tmp_path / "records" / "checkpoints.json")
     came = tmp_path / "came" / "small.safetensors"
     came.parent.mkdir()

@@ -88,19 +88,24 @@ def write(path: Path, content: bytes) -> None:
     os.replace(temporary, path)
 
 
+def keep(file: str, content: bytes, *, rebuild: str) -> None:
+    """Write data/`file` and list it in the manifest, with the command that rebuilds it."""
+    write(DATA / file, content)
+    path = DATA / "manifest.json"
+    manifest = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    digest = hashlib.sha256(content).hexdigest()
+    manifest[file] = {"bytes": len(content), "sha256": digest, "rebuild": rebuild}
+    write(path, (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode())
+    print(f"data/{file}: {len(content):,} bytes, sha256 {digest[:12]}…")
+
+
 def main() -> None:
     """Build what the command line names and write it down in the manifest."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="+", choices=sorted(BUILDERS))
-    manifest_path = DATA / "manifest.json"
     for name in parser.parse_args().names:
-        manifest = json.loads(manifest_path.read_text(encoding="utf-8")) if manifest_path.is_file() else {}
         for file, content in BUILDERS[name]().items():
-            write(DATA / file, content)
-            digest = hashlib.sha256(content).hexdigest()
-            manifest[file] = {"bytes": len(content), "sha256": digest, "rebuild": f"python tools/build_data.py {name}"}
-            print(f"data/{file}: {len(content):,} bytes, sha256 {digest[:12]}…")
-        write(manifest_path, (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode())
+            keep(file, content, rebuild=f"python tools/build_data.py {name}")
 
 
 if __name__ == "__main__":

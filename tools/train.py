@@ -5,19 +5,16 @@ cell tagged `checkpoint`. The weights of seed 0 go to data/checkpoints/ and into
 reached to data/records/checkpoints.json. Two kernels of one thread each; minutes to an hour for each seed.
 """
 
-import hashlib
 import json
-import os
-import shutil
 import sys
 import tempfile
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
+import build_data
 from run import ROOT, environment, execute, notebooks, write_text
 
-DATA = ROOT / "data"
-RECORD = DATA / "records" / "checkpoints.json"
+RECORD = ROOT / "data" / "records" / "checkpoints.json"
 
 
 def train(path: Path, seed: int, folder: Path) -> Path:
@@ -40,18 +37,7 @@ def keep(file: Path, number: str, *, weights: bool) -> None:
     write_text(RECORD, json.dumps(record, indent=1) + "\n")
     print(came, flush=True)
     if weights:
-        name = f"checkpoints/{file.name}"
-        (DATA / "checkpoints").mkdir(exist_ok=True)
-        shutil.copy(file, DATA / f"{name}.part")
-        os.replace(DATA / f"{name}.part", DATA / name)
-        listed = json.loads((DATA / "manifest.json").read_text(encoding="utf-8"))
-        digest = hashlib.sha256(file.read_bytes()).hexdigest()
-        listed[name] = {
-            "bytes": file.stat().st_size,
-            "rebuild": f"python tools/train.py {number}",
-            "sha256": digest,
-        }
-        write_text(DATA / "manifest.json", json.dumps(listed, indent=1, sort_keys=True) + "\n")
+        build_data.keep(f"checkpoints/{file.name}", file.read_bytes(), rebuild=f"python tools/train.py {number}")
 
 
 def main(number: str, seeds: list[int]) -> int:
