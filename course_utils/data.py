@@ -16,6 +16,7 @@ from torch.utils.data import BatchSampler, DataLoader, RandomSampler, Sequential
 
 MNIST_MEAN, MNIST_STD = 0.1307, 0.3081  # of the training pixels, scaled to 0..1
 INK = 127  # a pixel darker than this belongs to a digit's mask
+CANVAS = 64  # width and height of a scene
 SHAPES = ("blobs", "moons", "circles", "spirals", "xor")
 
 
@@ -122,24 +123,24 @@ def shapes(name: str, n: int, *, noise: float, seed: int) -> tuple[torch.Tensor,
 
 
 class Scenes(NamedTuple):
-    """Hold N scenes of up to K digits on a canvas S × S; boxes are (left, top, right, bottom) in pixels."""
+    """Hold N scenes of up to K digits on a canvas of 64 × 64; boxes are (left, top, right, bottom) in pixels."""
 
-    x: torch.Tensor  # (N, 1, S, S), standardised like the digits
+    x: torch.Tensor  # (N, 1, 64, 64), standardised like the digits
     boxes: torch.Tensor  # (N, K, 4), the smallest box around each mask; zeros where there is no digit
     labels: torch.Tensor  # (N, K), -1 where there is no digit
-    masks: torch.Tensor  # (N, K, S, S), whether a pixel is a digit's ink, also where another digit crosses it
+    masks: torch.Tensor  # (N, K, 64, 64), whether a pixel is a digit's ink, also where another digit crosses it
 
 
-def scenes(split: str, n: int, *, seed: int, digits: tuple[int, int] = (1, 4), size: int = 64) -> Scenes:
-    """Return `n` scenes composed of `split`'s own digits ("train" or "test"), `size` × `size` pixels each.
+def scenes(split: str, n: int, *, seed: int, digits: tuple[int, int] = (1, 4)) -> Scenes:
+    """Return `n` scenes of 64 × 64 pixels composed of `split`'s own digits ("train" or "test").
 
     The numbers of digits, from digits[0] to digits[1], occur equally often; box centres keep 12 pixels apart, so that
     digits overlap but stay legible. A digit returns only when every other of the split has been used: 4,000 scenes of
     1 to 4 digits hold each test digit once.
     """
     least, most = digits
-    if not 1 <= least <= most <= 4 or size < 56:
-        raise ValueError(f"scenes take digits=(1, 4) or fewer and size=56 or more, got digits={digits}, size={size}")
+    if not 1 <= least <= most <= 4:
+        raise ValueError(f"scenes hold one to four digits: digits=(1, 4), or numbers between; got digits={digits}")
     generator = torch.Generator().manual_seed(seed)
     images, classes = mnist(split, standardise=False)
     count = (torch.arange(n) % (most - least + 1) + least)[torch.randperm(n, generator=generator)]
@@ -150,24 +151,24 @@ def scenes(split: str, n: int, *, seed: int, digits: tuple[int, int] = (1, 4), s
     labels = classes[chosen].masked_fill(~present, -1)
     parts = []
     for some, there in zip(chosen.split(1000), present.split(1000), strict=True):  # in parts that stay in the cache
-        parts.append(_compose(images[some, 0] * there[:, :, None, None], there, size, generator))
+        parts.append(_compose(images[some, 0] * there[:, :, None, None], there, generator))
     x, boxes, masks = (torch.cat(part) for part in zip(*parts, strict=True))
     return Scenes(x.float().sub_(255 * MNIST_MEAN).div_(255 * MNIST_STD), boxes, labels, masks)
 
 
-def _compose(images: torch.Tensor, present: torch.Tensor, size: int, generator: torch.Generator) -> tuple:
-    """Place digits (n, K, 28, 28) on canvases; return x (n, 1, size, size) in bytes, boxes and masks as in Scenes."""
+def _compose(images: torch.Tensor, present: torch.Tensor, generator: torch.Generator) -> tuple:
+    """Place digits (n, K, 28, 28) on canvases; return x (n, 1, 64, 64) in bytes, boxes and masks as in Scenes."""
     n, most = present.shape
     tight = torch.cat([_extent(images.amax(2) > INK), _extent(images.amax(3) > INK)], dim=2)[:, :, [0, 2, 1, 3]]
     middle = (tight[:, :, :2] + tight[:, :, 2:]) / 2
     corner = torch.zeros(n, most, 2, dtype=torch.long)
     for k in range(most):  # of 40 random places the first that is far enough from the digits already placed
-        tries = torch.randint(size - 27, (n, 40, 2), generator=generator)
+        tries = torch.randint(CANVAS - 27, (n, 40, 2), generator=generator)
         apart = (tries + middle[:, k, None])[:, :, None] - (corner + middle)[:, None, :k]  # (n, 40, k, 2)
         nearest = apart.norm(dim=3).amin(2).clamp(max=12) if k else torch.ones(n, 40)
         corner[:, k] = tries[torch.arange(n), nearest.argmax(1)]
     columns, rows = (corner[:, :, axis, None] + torch.arange(28) for axis in (0, 1))  # (n, K, 28)
-    layers = torch.zeros(n, most, size, size, dtype=torch.uint8)
+    layers = torch.zeros(n, most, CANVAS, CANVAS, dtype=torch.uint8)
     scene, layer = torch.arange(n)[:, None, None, None], torch.arange(most)[:, None, None]
     layers[scene, layer, rows[..., None], columns[:, :, None]] = images
     boxes = (tight + corner.repeat(1, 1, 2)) * present[:, :, None]
