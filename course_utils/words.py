@@ -1,0 +1,118 @@
+"""Words from the data/ folder, written and spoken, as rows of integers, and how to score a pronunciation."""
+
+import gzip
+import unicodedata
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+
+from course_utils.data import verified
+
+PARTS = ("train", "validation", "test")
+LETTERS = tuple("abcdefghijklmnopqrstuvwxyz'")
+PLACE_LETTERS = (*LETTERS, "-", " ")
+PHONEMES = tuple(
+    "AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T TH UH UW V W Y Z ZH".split()
+)
+COUNTRIES = {
+    "CN": "China", "DE": "Germany", "ES": "Spain", "FR": "France", "GB": "Great Britain", "ID": "Indonesia",
+    "IN": "India", "IT": "Italy", "PL": "Poland", "RO": "Romania", "RU": "Russia", "TR": "Turkey",
+}  # fmt: skip
+OTHER_LETTERS = str.maketrans(
+    {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ł": "l", "ı": "i", "’": "'", "ʼ": "'", "‘": "'"}
+)
+
+
+class Word(NamedTuple):
+    """Hold one word: its spelling and every accepted pronunciation, a tuple of phonemes each."""
+
+    spelling: str
+    spoken: list[tuple[str, ...]]
+
+
+class Place(NamedTuple):
+    """Hold one place: its name in plain letters, its country's code, and its name as it is written there."""
+
+    name: str
+    country: str
+    written: str
+
+
+def plain(text: str) -> str:
+    """Return text in small letters without accents: "Übach", "Łódź" and "Iğdır" become "ubach", "lodz", "igdir"."""
+    apart = unicodedata.normalize("NFKD", text.lower().translate(OTHER_LETTERS))
+    return "".join(sign for sign in apart if not unicodedata.combining(sign)).translate(OTHER_LETTERS)
+
+
+def pronunciations(part: str, *, stress: bool = False) -> list[Word]:
+    """Return the words of `part` ("train", "validation" or "test") with their accepted pronunciations, American English.
+
+    `stress=True` keeps the digits behind vowels: 1 first stress, 2 second, 0 none. Source: the CMU Pronouncing
+    Dictionary; see data/README.md for the split, which keeps a word and its possessive together.
+    """
+    words = []
+    for spelling, ways in _rows("pronunciations", part):
+        kept = ways if stress else "".join(sign for sign in ways if not sign.isdigit())
+        words.append(Word(spelling, list(dict.fromkeys(tuple(way.split()) for way in kept.split("|")))))
+    return words
+
+
+def places(part: str) -> list[Place]:
+    """Return the place names of `part` ("train", "validation" or "test"), from the twelve `COUNTRIES` in equal numbers.
+
+    Source: GeoNames, see data/README.md; no name is in two parts or in two countries.
+    """
+    return [Place(plain(written), country, written) for country, written in _rows("places", part)]
+
+
+def _rows(name: str, part: str) -> list[list[str]]:
+    """Return the columns of every line of data/`name`.txt.gz that belongs to `part`."""
+    if part not in PARTS:
+        raise ValueError(f'{name}(part) takes "train", "validation" or "test", got {part!r}')
+    with gzip.open(verified(f"{name}.txt.gz"), "rt", encoding="utf-8") as file:
+        rows = [line.rstrip("\n").split("\t") for line in file]
+    return [row[1:] for row in rows if row[0] == part]
+
+
+def encode(sequences: Sequence[Sequence[str]], symbols: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the sequences as rows of integers (N, T), and their lengths (N,).
+
+    Symbol i of `symbols` is i + 1, so that 0 is left for what stands behind a sequence's end; T is the longest length.
+    """
+    number = {symbol: i + 1 for i, symbol in enumerate(symbols)}
+    try:
+        rows = [torch.tensor([number[symbol] for symbol in sequence], dtype=torch.long) for sequence in sequences]
+    except KeyError as error:
+        known = "".join(symbols) if all(len(symbol) == 1 for symbol in symbols) else " ".join(symbols)
+        raise ValueError(f"encode knows the symbols {known!r}, got {error.args[0]!r}; `plain` drops accents") from None
+    return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True), torch.tensor([len(row) for row in rows])
+
+
+def decode(row: torch.Tensor, symbols: Sequence[str]) -> list[str]:
+    """Return the symbols of one row of integers (T,), up to its first 0."""
+    numbers = row.tolist()
+    return [symbols[i - 1] for i in numbers[: numbers.index(0) if 0 in numbers else None]]
+
+
+def edit_distance(a: Sequence, b: Sequence) -> int:
+    """Return the least number of insertions, deletions and replacements that turn a into b (Levenshtein, 1966)."""
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a):
+        above, row = row, [i + 1]
+        for j, y in enumerate(b):
+            row.append(min(above[j] + (x != y), above[j + 1] + 1, row[j] + 1))
+    return row[-1]
+
+
+def errors(said: Sequence[Sequence[str]], words: Sequence[Word]) -> tuple[float, float]:
+    """Return the % of phonemes and the % of words said wrongly, each word against its nearest accepted pronunciation.
+
+    Phonemes: edit distances, added up, over the accepted pronunciations' lengths, added up (of two that are equally
+    near the longer counts). Words: those that are none of the accepted.
+    """
+    distance = length = wrong = 0
+    for way, word in zip(said, words, strict=True):
+        nearest, minus = min((edit_distance(way, right), -len(right)) for right in word.spoken)
+        distance, length, wrong = distance + nearest, length - minus, wrong + (nearest > 0)
+    return 100 * distance / length, 100 * wrong / len(words)
