@@ -26,7 +26,12 @@ NOTEBOOKS = [
         "Recognise and locate with convolutions",
         "2015: connections, convolution, pooling, feature maps, classification, detection, segmentation",
     ),
-    Notebook("03", "", "Remember with recurrent networks", "2015: recurrent networks, thought vectors, LSTM"),
+    Notebook(
+        "03",
+        "03_recurrent_networks.ipynb",
+        "Remember with recurrent networks",
+        "2015: recurrent networks, thought vectors, LSTM",
+    ),
     Notebook("04", "", "Attend with transformers", "2021: self-supervised learning, soft attention"),
     Notebook("05", "", "Duel: generative adversarial networks", "2021: adversarial training, style transfer"),
     Notebook("06", "", "Pull together, push apart: contrastive learning", "2021: contrastive learning, Siamese nets"),

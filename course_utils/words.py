@@ -2,25 +2,39 @@
 
 import gzip
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
+from torch.utils.data import DataLoader, Sampler, TensorDataset
 
 from course_utils.data import verified
 
 PARTS = ("train", "validation", "test")
 LETTERS = tuple("abcdefghijklmnopqrstuvwxyz'")
 PLACE_LETTERS = (*LETTERS, "-", " ")
-PHONEMES = tuple(
-    "AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T TH UH UW V W Y Z ZH".split()
-)
+VOWELS = ("AA", "AE", "AH", "AO", "AW", "AY", "EH", "ER", "EY", "IH", "IY", "OW", "OY", "UH", "UW")
+CONSONANTS = ("B", "CH", "D", "DH", "F", "G", "HH", "JH", "K", "L", "M", "N", "NG", "P", "R", "S", "SH", "T", "TH")
+PHONEMES = (*VOWELS, *CONSONANTS, "V", "W", "Y", "Z", "ZH")
 COUNTRIES = {
     "CN": "China", "DE": "Germany", "ES": "Spain", "FR": "France", "GB": "Great Britain", "ID": "Indonesia",
     "IN": "India", "IT": "Italy", "PL": "Poland", "RO": "Romania", "RU": "Russia", "TR": "Turkey",
 }  # fmt: skip
 OTHER_LETTERS = str.maketrans(
-    {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ł": "l", "ı": "i", "’": "'", "ʼ": "'", "‘": "'"}
+    {
+        "ß": "ss",
+        "æ": "ae",
+        "œ": "oe",
+        "ø": "o",
+        "đ": "d",
+        "ð": "d",
+        "þ": "th",
+        "ł": "l",
+        "ı": "i",
+        "’": "'",
+        "ʼ": "'",
+        "‘": "'",
+    }
 )
 
 
@@ -46,7 +60,7 @@ def plain(text: str) -> str:
 
 
 def pronunciations(part: str, *, stress: bool = False) -> list[Word]:
-    """Return the words of `part` ("train", "validation" or "test") with their accepted pronunciations, American English.
+    """Return the words of `part` (train, validation or test) with their accepted, American, pronunciations.
 
     `stress=True` keeps the digits behind vowels: 1 first stress, 2 second, 0 none. Source: the CMU Pronouncing
     Dictionary; see data/README.md for the split, which keeps a word and its possessive together.
@@ -93,6 +107,38 @@ def decode(row: torch.Tensor, symbols: Sequence[str]) -> list[str]:
     """Return the symbols of one row of integers (T,), up to its first 0."""
     numbers = row.tolist()
     return [symbols[i - 1] for i in numbers[: numbers.index(0) if 0 in numbers else None]]
+
+
+class SameLength(Sampler):
+    """Give lists of at most `batch_size` indices of examples of one length, all in an order drawn anew each time."""
+
+    def __init__(self, lengths: torch.Tensor, *, batch_size: int, seed: int):
+        self.lengths, self.batch_size = lengths, batch_size
+        self.generator = torch.Generator().manual_seed(seed)
+
+    def __len__(self) -> int:
+        return sum(-(-count // self.batch_size) for count in self.lengths.unique(return_counts=True)[1].tolist())
+
+    def __iter__(self) -> Iterator[list[int]]:
+        order = torch.randperm(len(self.lengths), generator=self.generator)
+        order = order[self.lengths[order].argsort(stable=True)]
+        groups = order.split(self.lengths.unique(return_counts=True)[1].tolist())
+        batches = [batch for group in groups for batch in group.split(self.batch_size)]
+        yield from (batches[i].tolist() for i in torch.randperm(len(batches), generator=self.generator))
+
+
+def loader(*rows: torch.Tensor, batch_size: int, seed: int) -> DataLoader:
+    """Return a DataLoader over `rows`, (N, T) each, as `encode` makes them; in a batch the first are all of one length.
+
+    A batch is (x, y): y has the last of `rows`, x all of them, or the only one; columns of nothing but 0 are cut off.
+    """
+    order = SameLength((rows[0] != 0).sum(1), batch_size=batch_size, seed=seed)
+
+    def cut(batch: tuple[torch.Tensor, ...]) -> tuple:
+        parts = tuple(part[:, : int((part != 0).any(0).sum())] for part in batch)
+        return (parts if len(parts) > 1 else parts[0]), parts[-1]
+
+    return DataLoader(TensorDataset(*rows), sampler=order, batch_size=None, collate_fn=cut)
 
 
 def edit_distance(a: Sequence, b: Sequence) -> int:

@@ -84,7 +84,7 @@ def build_photos() -> dict[str, bytes]:
 
 
 def part_of(key: str) -> str:
-    """Return "test" for a tenth of all keys, "validation" for a twentieth, "train" for the rest: by sha256, for good."""
+    """Return "test" for a tenth of all keys, "validation" for a twentieth, else "train": by sha256, for good."""
     share = int(hashlib.sha256(key.encode()).hexdigest(), 16) % 100
     return "test" if share < 10 else "validation" if share < 15 else "train"
 
