@@ -11,10 +11,11 @@ from course_utils.data import data_dir, verified
 from course_utils.display import Shown, message, table
 
 
-def save(name: str, model: nn.Module, *, steps: int, **metrics: float) -> Shown:
+def save(name: str, model: nn.Module, *, steps: int, half: bool = False, **metrics: float) -> Shown:
     """Write the model's weights as `name`.safetensors where tools/train.py asks for it; say what was written.
 
     The file's header records the notebook, the seed, the steps, the minutes since the notebook began, and `metrics`.
+    `half=True` writes half precision, half the bytes: measure the metrics on `model.half().float()`, as it is loaded.
     """
     from safetensors.torch import save_file
 
@@ -23,7 +24,8 @@ def save(name: str, model: nn.Module, *, steps: int, **metrics: float) -> Shown:
     header = {"notebook": session.notebook(), "seed": session.seed(), "steps": steps}
     header |= {"minutes": round(session.minutes(), 1), **metrics}
     path = Path(os.environ[session.LONG]) / f"{name}.safetensors"
-    tensors = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
+    kept = lambda value: value.half() if half and value.is_floating_point() else value
+    tensors = {key: kept(value).detach().cpu().contiguous() for key, value in model.state_dict().items()}
     save_file(tensors, f"{path}.part", metadata={key: json.dumps(value) for key, value in header.items()})
     os.chmod(f"{path}.part", 0o644)  # safetensors lets only its owner read it
     os.replace(f"{path}.part", path)

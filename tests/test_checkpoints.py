@@ -47,6 +47,15 @@ def test_a_loaded_model_is_the_saved_one_and_ready_to_be_used(saved):
     assert int(model[1].num_batches_tracked) == 1
 
 
+def test_in_half_precision_the_file_is_smaller_and_holds_the_rounded_weights(saved, tmp_path):
+    rounded = network(hidden=400).half().float()
+    checkpoints.save("small", rounded, steps=1, half=True)
+    listed(tmp_path)
+    assert (tmp_path / "checkpoints" / "small.safetensors").stat().st_size < 4 * 400 * 9
+    loaded = checkpoints.load("small", network(hidden=400))
+    assert torch.equal(loaded[0].weight, rounded[0].weight) and loaded[0].weight.dtype is torch.float32
+
+
 def test_the_header_records_notebook_seed_steps_minutes_and_metrics(saved):
     header = checkpoints.header(data.data_dir() / "checkpoints" / "small.safetensors")
     assert list(header) == ["notebook", "seed", "steps", "minutes", "test_error"]
