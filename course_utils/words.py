@@ -38,6 +38,9 @@ OTHER_LETTERS = str.maketrans(
 )
 
 
+NO_DIGITS = str.maketrans("", "", "012")
+
+
 class Word(NamedTuple):
     """Hold one word: its spelling and every accepted pronunciation, a tuple of phonemes each."""
 
@@ -67,7 +70,7 @@ def pronunciations(part: str, *, stress: bool = False) -> list[Word]:
     """
     words = []
     for spelling, ways in _rows("pronunciations", part):
-        kept = ways if stress else "".join(sign for sign in ways if not sign.isdigit())
+        kept = ways if stress else ways.translate(NO_DIGITS)
         words.append(Word(spelling, list(dict.fromkeys(tuple(way.split()) for way in kept.split("|")))))
     return words
 
@@ -96,11 +99,14 @@ def encode(sequences: Sequence[Sequence[str]], symbols: Sequence[str]) -> tuple[
     """
     number = {symbol: i + 1 for i, symbol in enumerate(symbols)}
     try:
-        rows = [torch.tensor([number[symbol] for symbol in sequence], dtype=torch.long) for sequence in sequences]
+        numbers = torch.tensor([number[symbol] for sequence in sequences for symbol in sequence], dtype=torch.long)
     except KeyError as error:
         known = "".join(symbols) if all(len(symbol) == 1 for symbol in symbols) else " ".join(symbols)
         raise ValueError(f"encode knows the symbols {known!r}, got {error.args[0]!r}; `plain` drops accents") from None
-    return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True), torch.tensor([len(row) for row in rows])
+    lengths = torch.tensor([len(sequence) for sequence in sequences], dtype=torch.long)
+    rows = torch.zeros(len(sequences), max(map(len, sequences), default=0), dtype=torch.long)
+    rows[torch.arange(rows.shape[1]) < lengths[:, None]] = numbers
+    return rows, lengths
 
 
 def decode(row: torch.Tensor, symbols: Sequence[str]) -> list[str]:
