@@ -210,6 +210,14 @@ def test_notebook_02_has_its_exercises_explorer_claims_and_one_cell_that_saves()
     assert saving.source.startswith("if session.long():") and not saving.outputs
 
 
+def test_notebook_03_has_its_exercises_explorer_claims_and_one_cell_that_saves():
+    book = BOOKS["03_recurrent_networks.ipynb"]
+    source = "\n".join(cell.source for cell in code(book))
+    assert source.count(".check(") >= 6 and len(code(book, "widget")) >= 1 and source.count("claims.record(") >= 8
+    (saving,) = code(book, "checkpoint")
+    assert saving.source.startswith("if session.long():") and not saving.outputs
+
+
 @every_notebook
 def test_a_notebook_stays_under_a_megabyte(book):
     assert len(nbformat.writes(book)) < 1_000_000
@@ -226,7 +234,8 @@ def test_the_times_in_notebooks_and_readme_are_those_of_the_record():
     for name, text in measure.readme_tables(record).items():
         assert f"<!-- {name} -->{text}<!-- /{name} -->" in readme
     assert record["loader_ratio"] >= 20 and record["loop_overhead_percent"] <= 3
-    assert all(costs["seconds"] <= 120 for costs in record["notebooks"].values())
+    most = {"03": 150}  # seconds; a loop over letters is slow on a CPU
+    assert all(costs["seconds"] <= most.get(number, 120) for number, costs in record["notebooks"].items())
     assert record["notebooks"]["02"]["training_seconds"] <= 45
 
 
