@@ -38,9 +38,6 @@ OTHER_LETTERS = str.maketrans(
 )
 
 
-NO_DIGITS = str.maketrans("", "", "012")
-
-
 class Word(NamedTuple):
     """Hold one word: its spelling and every accepted pronunciation, a tuple of phonemes each."""
 
@@ -68,11 +65,8 @@ def pronunciations(part: str, *, stress: bool = False) -> list[Word]:
     `stress=True` keeps the digits behind vowels: 1 first stress, 2 second, 0 none. Source: the CMU Pronouncing
     Dictionary; see data/README.md for the split, which keeps a word and its possessive together.
     """
-    words = []
-    for spelling, ways in _rows("pronunciations", part):
-        kept = ways if stress else ways.translate(NO_DIGITS)
-        words.append(Word(spelling, list(dict.fromkeys(tuple(way.split()) for way in kept.split("|")))))
-    return words
+    rows = _rows("pronunciations", part, without="" if stress else "012")
+    return [Word(word, list(dict.fromkeys(tuple(way.split()) for way in ways.split("|")))) for word, ways in rows]
 
 
 def places(part: str) -> list[Place]:
@@ -83,13 +77,13 @@ def places(part: str) -> list[Place]:
     return [Place(plain(written), country, written) for country, written in _rows("places", part)]
 
 
-def _rows(name: str, part: str) -> list[list[str]]:
-    """Return the columns of every line of data/`name`.txt.gz that belongs to `part`."""
+def _rows(name: str, part: str, without: str = "") -> list[list[str]]:
+    """Return the columns of every line of data/`name`.txt.gz that belongs to `part`; the signs `without` are dropped."""
     if part not in PARTS:
         raise ValueError(f'{name}(part) takes "train", "validation" or "test", got {part!r}')
     with gzip.open(verified(f"{name}.txt.gz"), "rt", encoding="utf-8") as file:
-        rows = [line.rstrip("\n").split("\t") for line in file]
-    return [row[1:] for row in rows if row[0] == part]
+        text = file.read().translate(str.maketrans("", "", without))
+    return [line.split("\t")[1:] for line in text.splitlines() if line.startswith(f"{part}\t")]
 
 
 def encode(sequences: Sequence[Sequence[str]], symbols: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
