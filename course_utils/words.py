@@ -78,7 +78,7 @@ def places(part: str) -> list[Place]:
 
 
 def _rows(name: str, part: str, without: str = "") -> list[list[str]]:
-    """Return the columns of every line of data/`name`.txt.gz that belongs to `part`; the signs `without` are dropped."""
+    """Return the columns of every line of data/`name`.txt.gz that belongs to `part`; `without` names signs to drop."""
     if part not in PARTS:
         raise ValueError(f'{name}(part) takes "train", "validation" or "test", got {part!r}')
     with gzip.open(verified(f"{name}.txt.gz"), "rt", encoding="utf-8") as file:
