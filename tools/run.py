@@ -28,18 +28,26 @@ def environment(folder: str, **more: str) -> dict[str, str]:
 
 
 def execute(
-    path: Path, *, env: dict[str, str], on_start=None, until: str = "", widgets: bool = True, spent: dict | None = None
+    path: Path,
+    *,
+    env: dict[str, str],
+    on_start=None,
+    until: str = "",
+    widgets: bool = True,
+    spent: dict | None = None,
+    timeout: int | None = 1800,
 ) -> nbformat.NotebookNode:
     """Return the notebook at `path`, executed in a fresh kernel, up to the first cell tagged `until` if that is given.
 
     `widgets=False` leaves out the explorers, on which nothing depends: on a busy machine nbclient may miss that one has
     been shown, and wait for ever (jupyter/nbclient issue 312).
     `on_start(pid)` is told the kernel's process; the dict `spent` is given the seconds spent in cells of each tag.
+    No cell may take longer than `timeout` seconds (None: as long as it likes).
     """
     notebook = nbformat.read(path, as_version=4)
     client = nbclient.NotebookClient(
         notebook,
-        timeout=1800,
+        timeout=timeout,
         record_timing=False,
         coalesce_streams=True,
         resources={"metadata": {"path": str(path.parent)}},

@@ -22,7 +22,7 @@ def train(path: Path, seed: int, folder: Path) -> Path:
     folder.mkdir()
     settings = {"COURSE_SEED": str(seed), "COURSE_LONG": str(folder), "COURSE_STRICT": "", "OMP_NUM_THREADS": "1"}
     with tempfile.TemporaryDirectory() as progress:
-        execute(path, env=environment(progress, **settings), until="checkpoint", widgets=False)
+        execute(path, env=environment(progress, **settings), until="checkpoint", widgets=False, timeout=None)
     return folder
 
 
