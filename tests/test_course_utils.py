@@ -2,6 +2,7 @@
 
 import json
 import math
+import platform
 import subprocess
 import sys
 
@@ -30,6 +31,29 @@ def test_a_start_seeds_everything_and_says_ready(monkeypatch):
     session.start("01", version="1.0")
     assert torch.equal(a, torch.rand(1)) and session.seed() == 3
     assert "Ready: notebook 01, version 1.0, seed 3." in repr(first)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told to keep memory")
+def test_a_started_notebook_reuses_the_memory_of_dropped_tensors():
+    code = """
+import resource, sys, torch
+from course_utils import session
+if sys.argv[1] == "started":
+    session.start("01", version="1.0")
+for _ in range(3):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    some = [torch.ones(5_000_000) for _ in range(8)]
+    del some
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+    run = lambda word: int(subprocess.run([sys.executable, "-c", code, word], capture_output=True, text=True).stdout)
+    assert run("started") < 0.5 * run("not")
+
+
+@pytest.mark.parametrize("system", ["win32", "darwin"])
+def test_where_memory_cannot_be_kept_a_notebook_starts_all_the_same(system, monkeypatch):
+    monkeypatch.setattr(sys, "platform", system)
+    assert session.keep_memory() is False
 
 
 @pytest.mark.parametrize(("version", "cure"), [("0.9", "open the notebook of version 1.0"), ("1.10", "git pull")])
