@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 SMALL = 12  # a tensor with at most this many numbers is shown whole
+RETURN_MISSING = "is a `return` missing?"
 
 
 def difference(got: Any, expected: Any, tolerance: float) -> tuple[str, bool] | None:
@@ -37,11 +38,13 @@ def difference(got: Any, expected: Any, tolerance: float) -> tuple[str, bool] | 
     elif isinstance(expected, Iterator) and type(got) is type(expected):
         return None
     elif got is None and expected is not None:
-        return f"got `None`, expected {kind(expected)}: is a `return` missing?", False
+        return f"got `None`, expected {kind(expected)}: {RETURN_MISSING}", False
     elif type(got) is not type(expected):
         if hasattr(expected, "detach") and is_array(got):
             return f"{unlike}; `torch.from_numpy` makes it one", False
-        if hasattr(expected, "detach") and isinstance(got, list | tuple):
+        if hasattr(expected, "detach") and isinstance(got, tuple):
+            return f"{unlike}; return that one alone (`torch.stack` joins rows)", False
+        if hasattr(expected, "detach") and isinstance(got, list):
             return f"{unlike}; `torch.tensor` or `torch.stack` makes it one", False
         return unlike, False
     else:

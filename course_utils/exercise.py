@@ -1,5 +1,6 @@
 """Check a learner's function against a tested reference; here so that a notebook shows questions, not checking."""
 
+import ast
 import contextlib
 import contextvars
 import ctypes
@@ -18,7 +19,7 @@ from html import escape
 from types import ModuleType
 from typing import Any
 
-from course_utils.compare import code, difference, kept, kind, shares, short
+from course_utils.compare import RETURN_MISSING, code, difference, kept, kind, shares, short
 from course_utils.display import Shown, message
 
 SECONDS = 5.0  # all cases of one check together
@@ -127,13 +128,18 @@ class Exercise:
                 return "wrong", misfit
             came = self._run(answer, count)
             if any(_left_as_stub(c.error) for c in came):
+                if _says_more_than_a_stub(answer):
+                    return "wrong", f"`{self.name}` still has its `raise NotImplementedError`: take that line out."
                 said = f"not attempted yet; about {self.minutes} minutes"
                 return "not attempted", f"Exercise {self.title}: {said}. `ex.{self.name}.hint()` gives a hint."
             if not came[-1].finished:
                 return "wrong", self._unfinished(len(came) - 1, stuck=self._stuck)
             wanted = self._run(self.reference, count)
-            problems = (self._problem(i, c, w) for i, (c, w) in enumerate(zip(came, wanted, strict=True)))
+            both = list(enumerate(zip(came, wanted, strict=True)))
+            problems = (look(i, c, w) for look in (self._problem, self._sharing) for i, (c, w) in both)
             said, is_value = next(filter(None, problems), ("", False))
+            if said.endswith(RETURN_MISSING) and any(c.result is not None for c in came):
+                said = said.removesuffix("?") + " on one of the ways through the function?"
             if not said:
                 done = f"right, checked on {count} case{'s' * (count != 1)}."
                 return "passed", f"Exercise {self.title}: {done} {self.afterwards}".strip()
@@ -249,6 +255,10 @@ class Exercise:
         found = self._differs(came, wanted)
         if found:
             return f"For {inputs}: {found[0]}", found[1]
+        return None
+
+    def _sharing(self, index: int, came: Outcome, wanted: Outcome) -> tuple[str, bool] | None:
+        """Return (which argument the result shares memory with, False), or None; asked once all values are right."""
         for name in sorted(came.shared - wanted.shared):
             said = f"the result is the argument `{name}` itself or a view of it, so that changing one changes the other"
             return f"The values are right, but {said}; return something new, for instance `{name}.clone()`", False
@@ -312,6 +322,15 @@ def _left_as_stub(error: BaseException | None) -> bool:
     at, line = (_steps(error) or [(None, 0)])[-1]
     source = linecache.getline(at.co_filename, line) if at else ""
     return not source.strip() or "NotImplementedError" in source
+
+
+def _says_more_than_a_stub(answer: Callable) -> bool:
+    """Return whether the answer's body, but for its docstring, is more than one statement."""
+    try:
+        (definition,) = ast.parse(textwrap.dedent(inspect.getsource(answer))).body
+        return len(definition.body) - (ast.get_docstring(definition) is not None) > 1
+    except (OSError, TypeError, SyntaxError, ValueError, AttributeError):  # no source, or not a plain function
+        return False
 
 
 def _where(error: BaseException) -> str:

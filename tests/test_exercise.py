@@ -79,6 +79,17 @@ def test_a_stub_draws_a_quiet_line_and_is_not_recorded(events):
     assert "about 5 minutes" in feedback.text and "`ex.step.hint()`" in feedback.text
 
 
+def test_a_stub_with_an_answer_above_or_below_its_raise_is_told_to_take_that_line_out(events):
+    def step(w, g, *, lr):
+        """Return the weights one step further."""
+        return_value = w - lr * g
+        raise NotImplementedError
+        return return_value
+
+    feedback = make().check(step)
+    assert feedback.status == "wrong" and "still has its `raise NotImplementedError`" in feedback.text
+
+
 def test_an_operation_that_torch_lacks_is_an_error_not_a_stub():
     def step(w, g, *, lr):
         return torch.empty(2, device="meta").cpu()
@@ -248,6 +259,11 @@ def test_a_missing_return_is_asked_about():
     assert "got `None`, expected a tensor of shape (2,): is a `return` missing?" in text
 
 
+def test_a_return_that_is_missing_on_one_way_only_is_asked_about_so():
+    text = of(abs, 1, -1).check(lambda x: x if x > 0 else None).text
+    assert "got `None`, expected the int `1`: is a `return` missing on one of the ways through the function?" in text
+
+
 def test_short_lists_of_numbers_of_unlike_length_are_shown_in_full():
     said = of(lambda x: torch.tensor([2, 0]), 1).check(lambda x: torch.tensor([2, 1, 0])).text
     assert "got `[2, 1, 0]`, expected `[2, 0]`" in said
@@ -257,6 +273,7 @@ def test_short_lists_of_numbers_of_unlike_length_are_shown_in_full():
     ("expected", "got", "words"),
     [
         (torch.ones(2), [1.0, 1.0], "of shape (2,); `torch.tensor` or `torch.stack` makes it one"),
+        (torch.ones(2), (torch.ones(2),), "got a `tuple` of 1, expected a tensor of shape (2,); return that one alone"),
         (torch.ones(2), np.ones(2), "got a NumPy array of shape (2,), expected a tensor of shape (2,)"),
         (torch.ones(2), 1.0, "got the float `1`, expected a tensor of shape (2,)"),
         (torch.ones(2), torch.ones(2, 1), "got a tensor of shape (2, 1), expected a tensor of shape (2,)"),
@@ -383,6 +400,12 @@ def test_a_view_of_an_input_is_pointed_out(view):
     feedback = ex.check(view)
     assert feedback.status == "wrong" and "the argument `x` itself or a view of it" in feedback.text
     assert "`x.clone()`" in feedback.text
+
+
+def test_values_are_called_right_only_once_they_are_right_in_all_cases():
+    ex = make(lambda x: x.abs(), lambda generator: [(torch.ones(2),), (-torch.ones(2),)])
+    text = ex.check(lambda x: x).text
+    assert "got `[-1, -1]`, expected `[1, 1]`" in text and "values are right" not in text
 
 
 def test_the_same_list_is_pointed_out_and_a_view_is_fine_where_the_reference_returns_one():

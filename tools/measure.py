@@ -4,7 +4,7 @@ Executes every notebook in a fresh kernel and records wall seconds, those spent 
 and peak memory in data/records/costs.json; then the loader against torchvision's and the training loop against the bare
 five lines, as ratios within one run.
 From the record come each notebook's *Runs in* line and README's tables (between their `<!-- … -->` markers).
-`python tools/measure.py notebooks/02_….ipynb` measures only that notebook and keeps the rest of the record;
+`python tools/measure.py 02` measures only that notebook and keeps the rest of the record;
 `python tools/measure.py --write` only writes these again. Run it on a quiet machine.
 """
 

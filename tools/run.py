@@ -1,4 +1,4 @@
-"""Execute notebooks and save them fit to commit: python tools/run.py [notebooks/01_….ipynb ...]  (none named: all)
+"""Execute notebooks and save them fit to commit: python tools/run.py [01 ...]  (none named: all)
 
 A second run of an unchanged notebook leaves no difference: no times of day, no widget state, no progress bars; in the
 place of each widget stands the figure that it shows at the start. Fails on an error, inside a widget too.
@@ -114,8 +114,9 @@ def write(path: Path, notebook: nbformat.NotebookNode) -> None:
 
 
 def notebooks(names: list[str]) -> list[Path]:
-    """Return the notebooks named, or all of the course's."""
-    return [Path(name).resolve() for name in names] or sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    """Return the notebooks named, by number ("03") or path, or all of the course's."""
+    course = {path.name[:2]: path for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))}
+    return [course.get(name, Path(name).resolve()) for name in names] or list(course.values())
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Measure every claim under seeds 0 to 4 and write data/records/claims.json: python tools/seeds.py [notebook ...]
+"""Measure every claim under seeds 0 to 4 and write data/records/claims.json: python tools/seeds.py [02 ...]
 
 The record holds each claim with one number for each seed. A notebook's table of claims shows them beside the reader's
 own number, and README lists them: run tools/run.py and tools/measure.py --write afterwards. A claim that fails under

@@ -42,7 +42,7 @@ def keep(file: Path, number: str, *, weights: bool) -> None:
 
 def main(number: str, seeds: list[int]) -> int:
     """Train notebook `number`'s checkpoints under each seed; return how many runs failed: the others are kept."""
-    path, failed = next(path for path in notebooks([]) if path.name.startswith(number)), 0
+    (path,), failed = notebooks([number]), 0
     with tempfile.TemporaryDirectory() as folder, ProcessPoolExecutor(max_workers=2) as pool:
         runs = {pool.submit(train, path, seed, Path(folder) / str(seed)): seed for seed in seeds}
         for run in as_completed(runs):
