@@ -42,9 +42,9 @@ def difference(got: Any, expected: Any, tolerance: float) -> tuple[str, bool] | 
     elif type(got) is not type(expected):
         if hasattr(expected, "detach") and is_array(got):
             return f"{unlike}; `torch.from_numpy` makes it one", False
-        if hasattr(expected, "detach") and isinstance(got, tuple):
+        if hasattr(expected, "detach") and isinstance(got, tuple) and any(map(is_array, got)):
             return f"{unlike}; return that one alone (`torch.stack` joins rows)", False
-        if hasattr(expected, "detach") and isinstance(got, list):
+        if hasattr(expected, "detach") and isinstance(got, list | tuple):
             return f"{unlike}; `torch.tensor` or `torch.stack` makes it one", False
         return unlike, False
     else:

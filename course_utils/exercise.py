@@ -127,8 +127,9 @@ class Exercise:
             if misfit:
                 return "wrong", misfit
             came = self._run(answer, count)
-            if any(_left_as_stub(c.error) for c in came):
-                if _says_more_than_a_stub(answer):
+            stubs = [c.error for c in came if _left_as_stub(c.error)]
+            if stubs:
+                if _more_than_a_stub(answer, stubs[0]):
                     return "wrong", f"`{self.name}` still has its `raise NotImplementedError`: take that line out."
                 said = f"not attempted yet; about {self.minutes} minutes"
                 return "not attempted", f"Exercise {self.title}: {said}. `ex.{self.name}.hint()` gives a hint."
@@ -324,12 +325,14 @@ def _left_as_stub(error: BaseException | None) -> bool:
     return not source.strip() or "NotImplementedError" in source
 
 
-def _says_more_than_a_stub(answer: Callable) -> bool:
-    """Return whether the answer's body, but for its docstring, is more than one statement."""
+def _more_than_a_stub(answer: Callable, error: BaseException) -> bool:
+    """Return whether the answer itself raised `error`, and has more than this one statement below its docstring."""
     try:
+        if _steps(error)[-1][0] is not answer.__code__:  # a function that it calls did
+            return False
         (definition,) = ast.parse(textwrap.dedent(inspect.getsource(answer))).body
         return len(definition.body) - (ast.get_docstring(definition) is not None) > 1
-    except (OSError, TypeError, SyntaxError, ValueError, AttributeError):  # no source, or not a plain function
+    except (OSError, TypeError, SyntaxError, ValueError, AttributeError, IndexError):  # no source, no plain function
         return False
 
 

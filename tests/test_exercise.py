@@ -90,6 +90,17 @@ def test_a_stub_with_an_answer_above_or_below_its_raise_is_told_to_take_that_lin
     assert feedback.status == "wrong" and "still has its `raise NotImplementedError`" in feedback.text
 
 
+def test_an_answer_that_calls_another_exercises_stub_is_not_told_to_take_out_a_line_of_its_own():
+    def other(w):
+        raise NotImplementedError
+
+    def step(w, g, *, lr):
+        w = other(w)
+        return w - lr * g
+
+    assert make().check(step).status == "not attempted"
+
+
 def test_an_operation_that_torch_lacks_is_an_error_not_a_stub():
     def step(w, g, *, lr):
         return torch.empty(2, device="meta").cpu()
@@ -274,6 +285,7 @@ def test_short_lists_of_numbers_of_unlike_length_are_shown_in_full():
     [
         (torch.ones(2), [1.0, 1.0], "of shape (2,); `torch.tensor` or `torch.stack` makes it one"),
         (torch.ones(2), (torch.ones(2),), "got a `tuple` of 1, expected a tensor of shape (2,); return that one alone"),
+        (torch.ones(2), (1.0, 1.0), "of shape (2,); `torch.tensor` or `torch.stack` makes it one"),
         (torch.ones(2), np.ones(2), "got a NumPy array of shape (2,), expected a tensor of shape (2,)"),
         (torch.ones(2), 1.0, "got the float `1`, expected a tensor of shape (2,)"),
         (torch.ones(2), torch.ones(2, 1), "got a tensor of shape (2, 1), expected a tensor of shape (2,)"),
