@@ -3,6 +3,13 @@
 import os
 import tempfile
 
+from course_utils import course
+
+
+def pytest_ignore_collect(collection_path):
+    """Leave the learner's own notebooks alone: only the course's are tests."""
+    return True if collection_path.suffix == ".ipynb" and not course.belongs(collection_path.name) else None
+
 
 def pytest_configure(config):
     """Set the environment before any kernel or import of torch; workers under xdist come through here too."""

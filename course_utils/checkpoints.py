@@ -6,8 +6,8 @@ from pathlib import Path
 
 from torch import nn
 
-from course_utils import session
-from course_utils.data import data_dir, verified
+from course_utils import records, session
+from course_utils.data import verified
 from course_utils.display import Shown, message, table
 
 
@@ -70,8 +70,7 @@ def header(path: Path) -> dict:
 
 def runs(name: str) -> list[dict]:
     """Return the headers of all long runs on record, one for each seed; the first is the checkpoint's own."""
-    record = json.loads((data_dir() / "records" / "checkpoints.json").read_text(encoding="utf-8"))
-    return record[name]
+    return records.read("checkpoints")[name]
 
 
 def table_of_runs(name: str) -> Shown:

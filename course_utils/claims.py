@@ -6,10 +6,11 @@ import os
 import re
 from pathlib import Path
 
+from course_utils import files, records
 from course_utils.display import Shown, message, table
 
 STRICT = "COURSE_STRICT"  # set by the project's tests: a claim that fails is an error
-REPORT = "COURSE_CLAIMS"  # set by tools/seeds.py: the file that the table writes its numbers to
+REPORT = "COURSE_CLAIMS"  # set by tools/seeds.py: the file that each claim is written to
 _claims: dict[str, dict] = {}
 _notebook = ""
 
@@ -64,6 +65,8 @@ def record(
     if details:
         claim["details"] = {name: [round(float(value), 4) for value in row] for name, row in details.items()}
     _claims[key] = claim
+    if os.environ.get(REPORT):
+        files.write(Path(os.environ[REPORT]), json.dumps(_claims))
     line = f"{_number(measured, unit)}, expected {_expected(at_least, at_most, '')}: {statement}"
     if claim["holds"]:
         return message(line, "good")
@@ -78,7 +81,7 @@ def record(
 
 def table_of_claims() -> Shown:
     """Return the notebook's claims so far: statement, source, expected, measured here and over the recorded seeds."""
-    seen = recorded().get(_notebook, {})
+    seen = records.read("claims").get(_notebook, {})
     rows = []
     for key, claim in _claims.items():
         verdict = "✔ holds" if claim["holds"] else "✘ not so here: see the line above, under its cell"
@@ -88,8 +91,6 @@ def table_of_claims() -> Shown:
         seeds = span(seen[key]["measured"], claim["unit"]) if key in seen else "not yet measured"
         here = _number(claim["measured"], claim["unit"])
         rows.append([claim["statement"], claim["source"], expected, here, seeds, verdict])
-    if os.environ.get(REPORT):
-        Path(os.environ[REPORT]).write_text(json.dumps(_claims), encoding="utf-8")
     headers = ["Claim", "Source", "Expected", "Measured here", "Seeds 0 to 4", "Verdict"]
     held = sum(claim["holds"] for claim in _claims.values())
     return table(headers, rows, caption=f"{held} of {len(_claims)} claims held in this run.")
@@ -97,7 +98,7 @@ def table_of_claims() -> Shown:
 
 def table_of_details(key: str, headers: list[str], *, caption: str) -> Shown:
     """Return the rows of numbers behind a claim, each as its range over the recorded seeds, under `headers`."""
-    seeds = recorded().get(_notebook, {}).get(key, {}).get("details", [])
+    seeds = records.read("claims").get(_notebook, {}).get(key, {}).get("details", [])
     rows = [
         [name, *[span([seed[name][i] for seed in seeds if name in seed], "") for i in range(len(row))]]
         for name, row in (seeds[0] if seeds else {}).items()
@@ -105,31 +106,18 @@ def table_of_details(key: str, headers: list[str], *, caption: str) -> Shown:
     return table(headers, rows or [["not yet measured"]], caption=caption)
 
 
-def recorded() -> dict:
-    """Return the committed record, {notebook: {key: claim, with a number for each seed}}; empty where there is none."""
-    from course_utils.data import data_dir
-
-    try:
-        return json.loads((data_dir() / "records" / "claims.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-
-
-def record_table() -> str:
-    """Return the committed record as a table in Markdown, for README."""
-    rows = ["", "| | Claim | Source | Expected | Seeds 0 to 4 | |", "|---|---|---|---|---|---|"]
-    for notebook, claims in recorded().items():
-        for claim in claims.values():
-            expected = claim["expected"] + (f" ({claim['published']})" if claim["published"] else "")
-            held, runs = sum(claim["holds"]), len(claim["holds"])
-            verdict = "✔" if held == runs else f"✘ {runs - held} of {runs} runs"
-            if claim["against"]:
-                verdict += f" against {claim['against']}"
-            measured = span(claim["measured"], claim["unit"])
-            rows.append(
-                f"| {notebook} | {claim['statement']} | {claim['source']} | {expected} | {measured} | {verdict} |"
-            )
-    return "\n".join([*rows, ""])
+def record_table(notebook: str) -> str:
+    """Return the committed record of one notebook, "01" for example, as a table in Markdown."""
+    rows = ["| Claim | Source | Expected | Seeds 0 to 4 | |", "|---|---|---|---|---|"]
+    for claim in records.read("claims").get(notebook, {}).values():
+        expected = claim["expected"] + (f" ({claim['published']})" if claim["published"] else "")
+        held, runs = sum(claim["holds"]), len(claim["holds"])
+        verdict = "✔" if held == runs else f"✘ {runs - held} of {runs} runs"
+        if claim["against"]:
+            verdict += f" against {claim['against']}"
+        measured = span(claim["measured"], claim["unit"])
+        rows.append(f"| {claim['statement']} | {claim['source']} | {expected} | {measured} | {verdict} |")
+    return "\n".join(rows)
 
 
 def span(numbers: list[float], unit: str) -> str:

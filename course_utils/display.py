@@ -3,13 +3,18 @@
 import html
 import re
 
-# kind: (mark in front of the text, colour of the bar beside it); the mark, not the colour, carries the meaning
-KINDS = {
-    "good": ("✔", "#009E73"),
-    "bad": ("✘", "#D55E00"),
-    "hint": ("➜", "#E69F00"),
-    "note": ("·", "#797979"),
+# Each colour has a contrast of at least 3 to 1 against white and against JupyterLab's dark page (#111111),
+# and neighbours differ for colour-blind readers (after Okabe and Ito, darkened where white needed it).
+COLOURS = {
+    "blue": "#0072B2",
+    "red": "#D55E00",
+    "green": "#009E73",
+    "purple": "#BF63A0",
+    "amber": "#B8860B",
+    "grey": "#797979",
 }
+# kind: (mark in front of the text, colour of the bar beside it); the mark, not the colour, carries the meaning
+KINDS = {"good": ("✔", "green"), "bad": ("✘", "red"), "hint": ("➜", "amber"), "note": ("·", "grey")}
 
 
 class Shown:
@@ -37,7 +42,7 @@ def inline(text: str) -> str:
 def message(text: str, kind: str = "note") -> Shown:
     """Return a sentence with a coloured bar; `kind` is one of good, bad, hint, note."""
     mark, colour = KINDS[kind]
-    bar = f"border-left:4px solid {colour};padding:0.3em 0.8em;margin:0.3em 0"
+    bar = f"border-left:4px solid {COLOURS[colour]};padding:0.3em 0.8em;margin:0.3em 0"
     return Shown(markup=f'<div style="{bar}">{mark} {inline(text)}</div>', text=f"{mark} {text}")
 
 

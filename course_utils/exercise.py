@@ -2,28 +2,22 @@
 
 import ast
 import contextlib
-import contextvars
-import ctypes
 import inspect
 import linecache
 import os
-import random
 import re
 import textwrap
-import threading
-import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from html import escape
-from types import ModuleType
 from typing import Any
 
-from course_utils.compare import RETURN_MISSING, code, difference, kept, kind, shares, short
+from course_utils import trial
+from course_utils.compare import RETURN_MISSING, code, difference, kind, short
 from course_utils.display import Shown, message
+from course_utils.trial import Outcome, Trial, undisturbed
 
-SECONDS = 5.0  # all cases of one check together
-STOPPING = 1.0  # how long a function that runs for ever is asked to stop
 KIND = {"passed": "good", "wrong": "bad", "not attempted": "note"}
 
 
@@ -38,22 +32,10 @@ class Feedback(Shown):
 
 @dataclass(frozen=True)
 class Mistake:
-    """A usual wrong answer, and the sentence that an answer with the same results draws."""
+    """A common wrong answer, and the feedback that an answer with the same results gets."""
 
     function: Callable
     feedback: str
-
-
-@dataclass
-class Outcome:
-    """What one call did: its result or error, each argument afterwards, and which arguments it changed or returned."""
-
-    result: Any = None
-    error: BaseException | None = None
-    after: dict = field(default_factory=dict)
-    changed: set = field(default_factory=set)
-    shared: set = field(default_factory=set)
-    finished: bool = False
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
@@ -61,7 +43,7 @@ class Exercise:
     """One exercise: its reference, the cases it is checked on, its hints, and the mistakes it knows.
 
     `cases(generator)` returns a list of tuples, one value per parameter of the reference (keyword-only ones too).
-    It is called afresh, with the same seed, for every single call, so that no answer can spoil the next one's input.
+    Every call gets copies of its own, so that no answer can spoil the next one's input.
     If the reference changes an argument or returns a part of one, so may the answer; where the reference raises,
     the answer must raise the same type.
     """
@@ -122,11 +104,11 @@ class Exercise:
             came = f"it got {kind(answer)}"
             return "wrong", f"`check` takes the function itself, `ex.{self.name}.check({self.name})`; {came}."
         with undisturbed():
-            count = len(self._fresh())
-            misfit = self._misfit(answer, count)
+            runner = Trial(self.reference, self.cases)
+            misfit = self._misfit(answer, runner)
             if misfit:
                 return "wrong", misfit
-            came = self._run(answer, count)
+            came = runner.run(answer)
             stubs = [c.error for c in came if _left_as_stub(c.error)]
             if stubs:
                 if _more_than_a_stub(answer, stubs[0]):
@@ -134,42 +116,24 @@ class Exercise:
                 said = f"not attempted yet; about {self.minutes} minutes"
                 return "not attempted", f"Exercise {self.title}: {said}. `ex.{self.name}.hint()` gives a hint."
             if not came[-1].finished:
-                return "wrong", self._unfinished(len(came) - 1, stuck=self._stuck)
-            wanted = self._run(self.reference, count)
+                return "wrong", self._unfinished(_shown(runner, len(came) - 1), stuck=runner.stuck)
+            wanted = runner.run(self.reference)
             both = list(enumerate(zip(came, wanted, strict=True)))
-            problems = (look(i, c, w) for look in (self._problem, self._sharing) for i, (c, w) in both)
+            shown = [_shown(runner, i) for i in range(len(runner))]
+            problems = (look(shown[i], c, w) for look in (self._problem, self._sharing) for i, (c, w) in both)
             said, is_value = next(filter(None, problems), ("", False))
             if said.endswith(RETURN_MISSING) and any(c.result is not None for c in came):
                 said = said.removesuffix("?") + " on one of the ways through the function?"
             if not said:
-                done = f"right, checked on {count} case{'s' * (count != 1)}."
+                done = f"right, checked on {len(runner)} case{'s' * (len(runner) != 1)}."
                 return "passed", f"Exercise {self.title}: {done} {self.afterwards}".strip()
             for mistake in self.mistakes:
-                if self._alike(came, self._run(mistake.function, count)):
+                if self._alike(came, runner.run(mistake.function)):
                     return "wrong", f"{said}. {mistake.feedback}"
             said += f"; look at {self.look_at}" if is_value and self.look_at else ""
             return "wrong", said if said.endswith("?") else f"{said}."
 
-    def _fresh(self) -> list[tuple]:
-        import numpy
-        import torch
-
-        random.seed(0)
-        numpy.random.seed(0)
-        torch.default_generator.manual_seed(0)
-        return self.cases(torch.Generator().manual_seed(0))
-
-    def _arguments(self, index: int) -> tuple[dict, list, dict]:
-        """Return case `index` made afresh: by name, and split into positional and keyword arguments."""
-        parameters = inspect.signature(self.reference).parameters.values()
-        pairs = list(zip(parameters, self._fresh()[index], strict=False))
-        keywords = {p.name: v for p, v in pairs if p.kind is p.KEYWORD_ONLY}
-        return {p.name: v for p, v in pairs}, [v for p, v in pairs if p.name not in keywords], keywords
-
-    def _inputs(self, index: int) -> str:
-        return code(", ".join(f"{name}={short(value)}" for name, value in self._arguments(index)[0].items()), 160)
-
-    def _misfit(self, answer: Callable, count: int) -> str:
+    def _misfit(self, answer: Callable, runner: Trial) -> str:
         """Return a sentence if the answer cannot take the reference's arguments, in their order; else an empty one."""
         try:
             theirs = inspect.signature(getattr(answer, "forward", answer))
@@ -180,72 +144,20 @@ class Exercise:
         names = [name for name in theirs.parameters if name in ordered]
         swapped = len(names) == len(ordered) and names != ordered
         with contextlib.suppress(TypeError):
-            for i in range(count):
-                _, positional, keywords = self._arguments(i)
+            for i in range(len(runner)):
+                _, positional, keywords = runner.arguments(i)
                 theirs.bind(*positional, **keywords)
             if not swapped:
                 return ""
         return f"`{self.name}` must take `{_bare(ours)}`, in this order; this one takes `{_bare(theirs)}`."
 
-    def _run(self, function: Callable, count: int) -> list[Outcome]:
-        """Call `function` on every case in a thread that is stopped after SECONDS; the last outcome may be unfinished.
-
-        The exception sent to the thread is SystemExit: `except Exception` lets it pass, and a thread that it ends
-        prints nothing. Sets `_stuck` if the thread could not be stopped.
-        """
-        outcomes, broken, stop = [], [], threading.Event()
-
-        def work():
-            try:
-                for i in range(count):
-                    outcomes.append(Outcome())
-                    self._call(function, i, outcomes[-1], stop)
-                    if stop.is_set():
-                        return
-            except Exception as error:
-                broken.append(error)
-
-        thread = threading.Thread(target=contextvars.copy_context().run, args=(work,), daemon=True)
-        thread.start()
-        end = time.monotonic() + SECONDS
-        try:
-            while thread.is_alive() and time.monotonic() < end:
-                thread.join(0.1)  # in short steps: on Windows a long one would not let Ctrl-C through
-        finally:
-            stop.set()
-            end = time.monotonic() + STOPPING
-            while thread.is_alive() and time.monotonic() < end:
-                where = ctypes.c_ulong(thread.ident)
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(where, ctypes.py_object(SystemExit))
-                thread.join(0.05)
-            self._stuck = thread.is_alive()
-        if broken:
-            raise broken[0]
-        return list(outcomes) or [Outcome()]
-
-    def _call(self, function: Callable, index: int, outcome: Outcome, stop: threading.Event) -> None:
-        named, positional, keywords = self._arguments(index)
-        before = {name: kept(value) for name, value in named.items()}
-        try:
-            outcome.result = function(*positional, **keywords)
-        except BaseException as error:  # SystemExit and KeyboardInterrupt too: an answer must not end the kernel
-            outcome.error = error
-        if stop.is_set():
-            outcome.error = None
-            return
-        outcome.after = {name: kept(value) for name, value in named.items()}
-        outcome.changed = {name for name in named if difference(outcome.after[name], before[name], 0.0)}
-        outcome.shared = {name for name, value in named.items() if shares(outcome.result, value)}
-        outcome.finished = True
-
-    def _unfinished(self, index: int, *, stuck: bool) -> str:
-        said = f"`{self.name}` did not finish within {SECONDS:g} seconds on {self._inputs(index)}"
+    def _unfinished(self, inputs: str, *, stuck: bool) -> str:
+        said = f"`{self.name}` did not finish within {trial.SECONDS:g} seconds on {inputs}"
         restart = " It could not be stopped either: restart the kernel before you go on." if stuck else ""
         return f"{said}: is there a loop that never ends?{restart}"
 
-    def _problem(self, index: int, came: Outcome, wanted: Outcome) -> tuple[str, bool] | None:
+    def _problem(self, inputs: str, came: Outcome, wanted: Outcome) -> tuple[str, bool] | None:
         """Return (what is wrong, without a full stop; whether it is only a value), or None."""
-        inputs = self._inputs(index)
         if came.error is not None and type(came.error) is not type(wanted.error):
             error = code(f"{type(came.error).__name__}: {came.error}".strip(": "))
             return f"`{self.name}` raises {error}{_where(came.error)} on {inputs}", False
@@ -258,7 +170,7 @@ class Exercise:
             return f"For {inputs}: {found[0]}", found[1]
         return None
 
-    def _sharing(self, index: int, came: Outcome, wanted: Outcome) -> tuple[str, bool] | None:
+    def _sharing(self, inputs: str, came: Outcome, wanted: Outcome) -> tuple[str, bool] | None:
         """Return (which argument the result shares memory with, False), or None; asked once all values are right."""
         for name in sorted(came.shared - wanted.shared):
             said = f"the result is the argument `{name}` itself or a view of it, so that changing one changes the other"
@@ -290,19 +202,9 @@ class Exercise:
         return f"\n{said}" if said else ""
 
 
-@contextlib.contextmanager
-def undisturbed():
-    """Leave the random state of Python, NumPy and torch (on the CPU) as it was."""
-    import numpy
-    import torch
-
-    states = random.getstate(), numpy.random.get_state()
-    with torch.random.fork_rng(devices=[]):
-        try:
-            yield
-        finally:
-            random.setstate(states[0])
-            numpy.random.set_state(states[1])
+def _shown(runner: Trial, index: int) -> str:
+    """Return the arguments of case `index` in words."""
+    return code(", ".join(f"{name}={short(value)}" for name, value in runner.arguments(index)[0].items()), 160)
 
 
 def _bare(signature: inspect.Signature) -> str:
@@ -313,7 +215,7 @@ def _bare(signature: inspect.Signature) -> str:
 def _steps(error: BaseException | None) -> list:
     """Return (code, line) of every step to the error that is not ours."""
     steps = traceback.walk_tb(error.__traceback__ if error else None)
-    return [(frame.f_code, line) for frame, line in steps if frame.f_code.co_filename != __file__]
+    return [(frame.f_code, line) for frame, line in steps if frame.f_code.co_filename != trial.__file__]
 
 
 def _left_as_stub(error: BaseException | None) -> bool:
@@ -350,37 +252,3 @@ def _where(error: BaseException) -> str:
     source = linecache.getline(at.co_filename, line).strip()
     place = f" in line {line - named[-1].co_firstlineno + 1}" + (f" of `{named[-1].co_name}`" if len(named) > 1 else "")
     return place + (f", {code(source)}," if source else "")
-
-
-def exercises_in(module: ModuleType) -> list[Exercise]:
-    """Return the exercises that a module declares, in order."""
-    return [value for value in vars(module).values() if isinstance(value, Exercise)]
-
-
-def problems(exercise: Exercise) -> list[str]:
-    """Return what is wrong with a declaration, one sentence each; the project's tests want none."""
-    found = []
-
-    def stub(*args, **keywords):
-        raise NotImplementedError
-
-    def expect(fine, sentence):
-        found.extend([] if fine else [f"{exercise.name}: {sentence}"])
-
-    expect(exercise.hints and all(h.strip() for h in exercise.hints), "the hints are missing or empty")
-    expect(isinstance(exercise.minutes, int) and exercise.minutes > 0, "minutes must be a positive int")
-    expect(exercise.difficulty in (1, 2, 3), "difficulty must be 1, 2 or 3")
-    expect(f"def {exercise.name}(" in exercise.source(), "the solution does not define the exercise's name")
-    with undisturbed():
-        cases = exercise._fresh()
-    most = len(inspect.signature(exercise.reference).parameters)
-    expect(cases and all(isinstance(c, tuple) and len(c) <= most for c in cases), "cases must be tuples of arguments")
-    answers = [("the stub", stub, "not attempted", ""), ("the reference", exercise.reference, "passed", "")]
-    answers += [(f"mistake {i + 1}", m.function, "wrong", m.feedback) for i, m in enumerate(exercise.mistakes)]
-    for who, function, status, sentence in answers if not found else []:
-        judged, said = exercise.judge(function)
-        expect(judged == status, f"{who} is judged {judged}: {said}")
-        expect(sentence in said, f"{who} draws another sentence: {said}")
-        expect("Traceback" not in said, f"{who} draws a traceback: {said}")
-        expect(status != "wrong" or sentence.strip(), f"{who} has no sentence")
-    return found

@@ -9,16 +9,8 @@ import matplotlib.pyplot as plt
 import torch
 from matplotlib.collections import LineCollection
 
-# Each colour has a contrast of at least 3 to 1 against white and against JupyterLab's dark page (#111111),
-# and neighbours differ for colour-blind readers (after Okabe and Ito, darkened where white needed it).
-COLOURS = {
-    "blue": "#0072B2",
-    "red": "#D55E00",
-    "green": "#009E73",
-    "purple": "#BF63A0",
-    "amber": "#B8860B",
-    "grey": "#797979",
-}
+from course_utils.display import COLOURS
+
 CYCLE = [COLOURS[name] for name in ("blue", "red", "green", "purple", "amber", "grey")]
 HEIGHTS = matplotlib.colors.LinearSegmentedColormap.from_list("heights", [COLOURS["blue"], COLOURS["amber"]])
 DPI, SHARPNESS = 100, 1.5  # pixels an inch on the page, and how many more are stored so that letters stay crisp

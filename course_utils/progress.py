@@ -1,12 +1,10 @@
 """The learner's progress: what was tried and passed, in one small JSON file that the learner owns and may move."""
 
-import importlib
 import json
 import os
-import pkgutil
 from pathlib import Path
 
-from course_utils import course, display, progress_file
+from course_utils import display, progress_file
 
 EVENTS = ("attempted", "passed", "hint", "solution")
 
@@ -29,22 +27,26 @@ def record(notebook: str, exercise: str, event: str) -> str | None:
     """
     if event not in EVENTS:
         raise ValueError(f"record needs one of {', '.join(EVENTS)} as its event, got {event!r}")
-    at, key = progress_file.now().strftime("%Y-%m-%dT%H:%M:%SZ"), f"{notebook}/{exercise}"
+    at, key = progress_file.now().strftime(progress_file.TIME), f"{notebook}/{exercise}"
 
     def add(progress: dict) -> dict:
-        entry = {"attempts": 0, "hints": 0, "first": at, "last": at, "passed": None}
-        entry |= {"solution": False, "solution_before_pass": False, **progress["exercises"].get(key, {})}
-        entry["first"], entry["last"] = min(entry["first"], at), max(entry["last"], at)
+        entry = {"attempts": 0, "hints": 0, "first": at, "passed": None, "solution": False}
+        entry |= progress["exercises"].get(key, {})
+        entry["first"] = min(entry["first"], at)  # a clock may have been set back
         entry["attempts"] += event == "attempted"
         entry["hints"] += event == "hint"
         if event == "passed":
             entry["attempts"], entry["passed"] = max(entry["attempts"], 1), entry["passed"] or at
-        if event == "solution":
-            entry["solution_before_pass"] = entry["solution_before_pass"] or not entry["passed"]
-            entry["solution"] = True
+        entry["solution"] = entry["solution"] or (event == "solution" and not entry["passed"])
         return {**progress, "exercises": {**progress["exercises"], key: entry}}
 
     return progress_file.change(path(), add)[1]
+
+
+def minutes(entry: dict) -> float | None:
+    """Return the minutes from the first check or hint of an exercise to its pass; None if it is not passed."""
+    first, passed = (progress_file.moment(entry.get(key)) for key in ("first", "passed"))
+    return (passed - first).total_seconds() / 60 if first and passed else None
 
 
 def load(file: Path | None = None) -> tuple[dict, str | None]:
@@ -74,7 +76,7 @@ def merge(a: dict, b: dict) -> dict:
     def in_entry(key, x, y):
         if key in ("first", "passed"):
             return min(x, y) if x and y else x or y
-        if key in ("attempts", "hints", "last", "solution", "solution_before_pass"):
+        if key in ("attempts", "hints", "solution"):
             return max(x, y)
         return either(key, x, y)
 
@@ -121,44 +123,3 @@ def reset() -> display.Shown:
     except OSError as error:
         return display.message(progress_file.trouble(file, "set aside", error), "bad")
     return display.message(f"A fresh start: your progress so far is set aside as `{progress_file.place(aside)}`.")
-
-
-def show(exercises: dict[str, list[str]] | None = None) -> display.Shown:
-    """Return the map of the course: what each notebook follows, what is passed there (number: names), what is next."""
-    exercises = _discover() if exercises is None else exercises
-    progress, trouble = load()
-    is_passed = {key: bool(entry.get("passed")) for key, entry in progress["exercises"].items()}
-    rows, left = [], []
-    for notebook in course.NOTEBOOKS:
-        names = exercises.get(notebook.number, [])
-        open_ones = [name for name in names if not is_passed.get(f"{notebook.number}/{name}")]
-        done = len(names) - len(open_ones)
-        state = (
-            "●" * done + "○" * len(open_ones) + f"\u00a0{done}\u00a0of\u00a0{len(names)}" if names else "no exercises"
-        )
-        rows.append([f"{notebook.number} {notebook.title}", notebook.guide, state if notebook.file else "to come"])
-        left += [(name, notebook.number) for name in open_ones if notebook.file]
-    if left and not is_passed and not trouble:
-        advice = f"All is ready for you. Open notebook {left[0][1]}; its first exercise is `{left[0][0]}`."
-    elif left:
-        advice = f"next: exercise `{left[0][0]}` in notebook {left[0][1]}"
-    else:
-        advice = "Every exercise there is so far is passed." if is_passed else "There are no exercises yet."
-    parts = [display.table(["notebook", "follows in the guide", "exercises passed"], rows, caption="The course")]
-    parts += [display.message(trouble, "bad")] if trouble else []
-    parts += [
-        display.message(f"Your progress is kept in `{progress_file.place(path())}`."),
-        display.message(advice, "hint"),
-    ]
-    return display.Shown(markup="".join(p.markup for p in parts), text="\n".join(p.text for p in parts))
-
-
-def _discover() -> dict[str, list[str]]:
-    """Return the names of the exercises of each notebook, from every module of course_utils.exercises."""
-    from course_utils import exercise, exercises
-
-    found: dict[str, list[str]] = {}
-    for info in sorted(pkgutil.iter_modules(exercises.__path__), key=lambda info: info.name):
-        for one in exercise.exercises_in(importlib.import_module(f"{exercises.__name__}.{info.name}")):
-            found.setdefault(one.notebook, []).append(one.name)
-    return found

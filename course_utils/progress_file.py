@@ -4,22 +4,30 @@ import contextlib
 import itertools
 import json
 import os
-import re
 import shutil
-import time
 from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 
 from filelock import FileLock
 
+from course_utils import files
+
 VERSION, MAX_BYTES, LOCK_SECONDS = 1, 5_000_000, 5
-TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def now() -> datetime:
     """Return the time in UTC; every time in this module comes from here."""
     return datetime.now(timezone.utc)
+
+
+def moment(text: object) -> datetime | None:
+    """Return the time that `text` holds in the form of TIME, or None."""
+    with contextlib.suppress(TypeError, ValueError):
+        time = datetime.strptime(text, TIME)
+        return time if text.isascii() else None
+    return None
 
 
 def place(file: Path) -> str:
@@ -47,9 +55,9 @@ def is_entry(entry: object) -> bool:
     def fits(key, value):
         if key in ("attempts", "hints"):
             return type(value) is int and 0 <= value < 10**9
-        if key in ("first", "last", "passed"):
-            return (key == "passed" and value is None) or (isinstance(value, str) and TIME.fullmatch(value))
-        return isinstance(value, bool) or key not in ("solution", "solution_before_pass")
+        if key in ("first", "passed"):
+            return (key == "passed" and value is None) or moment(value) is not None
+        return isinstance(value, bool) or key != "solution"
 
     return isinstance(entry, dict) and all(fits(key, value) for key, value in entry.items())
 
@@ -61,7 +69,7 @@ def encode(progress: dict) -> bytes:
 def read(file: Path) -> tuple[dict, str | None]:
     """Return what is sound in `file`, and its state: None, damaged, partly damaged or newer."""
     try:
-        with patiently(open, file, "rb") as stream:
+        with files.patiently(open, file, "rb") as stream:
             content = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
         return empty(), None
@@ -93,23 +101,10 @@ def change(file: Path, change: Callable[[dict], dict]) -> tuple[bool, str | None
             if state:
                 aside = set_aside(file, "damaged", copy=state == "partly damaged")
                 sentence = f"`{place(file)}` was {state}: it is set aside as `{place(aside)}`, and recording goes on."
-            write(file, encode(change(progress)))
+            files.write(file, encode(change(progress)))
     except OSError as error:
         return False, f"Not recorded: {trouble(file, 'written', error)} `progress.keep_in` chooses another folder."
     return True, sentence
-
-
-def write(file: Path, content: bytes) -> None:
-    """Write all of `content` or nothing: to a temporary name first, then in place of the old file."""
-    temporary = file.with_name(f"{file.stem}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        patiently(os.replace, temporary, file)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def set_aside(file: Path, word: str, copy: bool = False) -> Path:
@@ -117,7 +112,7 @@ def set_aside(file: Path, word: str, copy: bool = False) -> Path:
     stamp = now().strftime("%Y%m%d-%H%M%S")
     names = (f"{file.stem}.{word}-{stamp}{f'-{i}' if i > 1 else ''}.json" for i in itertools.count(1))
     aside = next(file.with_name(name) for name in names if not os.path.lexists(file.with_name(name)))
-    patiently(shutil.copyfile if copy else os.replace, file, aside)
+    files.patiently(shutil.copyfile if copy else os.replace, file, aside)
     return aside
 
 
@@ -131,12 +126,3 @@ def locked(file: Path):
         yield
     finally:
         lock.release()
-
-
-def patiently(action: Callable, *args):
-    """Call `action`, again and again for a second: on Windows a file that another process reads cannot be replaced."""
-    for _ in range(20):
-        with contextlib.suppress(PermissionError):
-            return action(*args)
-        time.sleep(0.05)
-    return action(*args)

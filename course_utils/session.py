@@ -6,6 +6,8 @@ import random
 import sys
 import time
 
+from packaging.version import Version
+
 from course_utils import __version__
 from course_utils.display import Shown, message
 
@@ -41,7 +43,7 @@ def keep_memory() -> bool:
 
 def mismatch(version: str) -> str:
     """Return the sentence for a notebook of another version than the installed course_utils, with its cure."""
-    older = _parts(version) < _parts(__version__)
+    older = Version(version) < Version(__version__)
     cure = (
         f"open the notebook of version {__version__} in the course's folder and copy your answers over"
         if older
@@ -51,11 +53,6 @@ def mismatch(version: str) -> str:
         f"This notebook was saved with version {version} of the course, course_utils here has version {__version__}: "
         f"{cure} (in Colab: Runtime, Disconnect and delete runtime, then run the first cell)."
     )
-
-
-def _parts(version: str) -> list[int]:
-    """Return "1.10" as [1, 10], so that versions compare as numbers."""
-    return [int(part) for part in version.split(".") if part.isdigit()]
 
 
 def notebook() -> str:

@@ -13,16 +13,7 @@ def explore(draw: Callable, **controls) -> None:
     from IPython.display import display
 
     boxes = {name: _control(name, given) for name, given in controls.items()}
-    below = ipywidgets.Output()
-
-    def redraw(_change=None) -> None:
-        with below:
-            below.clear_output(wait=True)
-            draw(**{name: box.value for name, box in boxes.items()})
-
-    for box in boxes.values():
-        box.observe(redraw, names="value")
-    redraw()
+    below = ipywidgets.interactive_output(draw, boxes)
     display(ipywidgets.VBox([ipywidgets.HBox(list(boxes.values()), layout={"flex_flow": "row wrap"}), below]))
 
 

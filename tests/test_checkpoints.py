@@ -103,20 +103,15 @@ def test_every_checkpoint_of_the_course_is_a_run_on_record_within_its_hour():
     assert files
     for path in files:
         runs = checkpoints.runs(path.stem)
-        assert checkpoints.header(path) == runs[0] and [run["seed"] for run in runs] == list(range(5))
+        assert checkpoints.header(path) == runs[0] and [run["seed"] for run in runs] == list(range(len(runs)))
         assert all(0 < run["minutes"] <= 60 for run in runs)
         assert f"| {runs[0]['seed']} |" in repr(checkpoints.table_of_runs(path.stem)).replace("\n", "\n| ")
 
 
 def test_a_finished_long_run_is_kept_in_the_record_in_the_manifest_and_as_a_file(saved, tmp_path, monkeypatch):
-    import sys
-
-    monkeypatch.syspath_prepend(str(data.Path(__file__).resolve().parents[1] / "tools"))
-    sys.modules.pop("train", None)
     import train
 
     monkeypatch.setattr(train.build_data, "DATA", tmp_path)
-    monkeypatch.setattr(train, "RECORD", tmp_path / "records" / "checkpoints.json")
     came = tmp_path / "came" / "small.safetensors"
     came.parent.mkdir()
     (tmp_path / "checkpoints" / "small.safetensors").rename(came)

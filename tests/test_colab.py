@@ -1,6 +1,5 @@
 """The Colab cell, tried in an environment that has everything but the course, and what tools/stamp.py writes."""
 
-import importlib.util
 import json
 import os
 import shutil
@@ -10,30 +9,32 @@ import zipfile
 from importlib import metadata
 from pathlib import Path
 
+import nbformat
 import pytest
+import run as runner
+import stamp
+
+from course_utils import __version__ as VERSION
 
 ROOT = Path(__file__).resolve().parent.parent
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = runner.notebooks()
 PLACEHOLDER = "https://example.org/deep-learning-companion"
 REST = "import course_utils\nprint(course_utils.__version__)\nfrom course_utils import display\nprint('displayed')\n"
 
-spec = importlib.util.spec_from_file_location("stamp", ROOT / "tools" / "stamp.py")
-stamp = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(stamp)
-VERSION = stamp.version()
 
-
-def make_notebook() -> dict:
+def make_notebook() -> nbformat.NotebookNode:
     """Return a small notebook as the course's are, not stamped yet."""
-    first = {
-        "cell_type": "markdown",
-        "id": "a",
-        "metadata": {},
-        "source": ["# Try\n", "\n", "<!-- badge --> <!-- /badge -->"],
-    }
-    setup = {"cell_type": "code", "id": "b", "metadata": {}, "execution_count": 1, "outputs": []}
-    setup["source"] = ["from course_utils import session\n", "\n", 'session.start("01", version="0.1")']
-    return {"cells": [first, setup], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    title = "# Try\n\n<!-- badge --> <!-- /badge -->\n\n**Runs in** <!-- cost --><!-- /cost -->."
+    setup = 'from course_utils import session\n\nsession.start("01", version="0.1")'
+    cells = [nbformat.v4.new_markdown_cell(title, id="a"), nbformat.v4.new_code_cell(setup, id="b")]
+    return nbformat.v4.new_notebook(cells=cells)
+
+
+def stamped(notebook, file, address, costs=None):
+    """Return a copy of `notebook`, stamped."""
+    copy = nbformat.from_dict(json.loads(json.dumps(notebook)))
+    stamp.stamp_notebook(copy, file, address, costs or {})
+    return copy
 
 
 # ---- a bare Colab
@@ -99,9 +100,7 @@ def hosted(tmp_path_factory):
 def run_alone(bare, folder, address, *, colab, rest=REST):
     """Run the Colab cell and then `rest` in a kernel of `bare` whose only file is the notebook."""
     python, environment = bare
-    notebook = make_notebook()
-    stamp.stamp_notebook(notebook, "alone.ipynb", VERSION, address)
-    (folder / "alone.ipynb").write_text(json.dumps(notebook), "utf-8")
+    nbformat.write(stamped(make_notebook(), "alone.ipynb", address), folder / "alone.ipynb")
     program = f"import json, sys\nsys.path[0] = {str(folder)!r}\nnamespace = {{'__name__': '__main__'}}\n"
     program += "cell = json.load(open('alone.ipynb', encoding='utf-8'))['cells'][1]\n"
     program += f"exec(''.join(cell['source']), namespace)\nexec({rest!r}, namespace)\n"
@@ -159,7 +158,7 @@ def test_where_the_course_is_installed_the_first_cell_does_nothing(monkeypatch, 
     monkeypatch.setenv("COLAB_RELEASE_TAG", "release-colab") if colab else None
     monkeypatch.setattr(subprocess, "run", None)
     path = list(sys.path)
-    exec(stamp.colab_cell(VERSION, "file:///nowhere"), {})
+    exec(stamp.colab_cell("file:///nowhere"), {})
     assert capfd.readouterr() == ("", "") and list(tmp_path.iterdir()) == [] and sys.path == path
 
 
@@ -167,77 +166,59 @@ def test_where_the_course_is_installed_the_first_cell_does_nothing(monkeypatch, 
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
-def test_every_notebook_carries_the_current_version_and_address(path):
-    notebook = json.loads(path.read_text("utf-8"))
-    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    repair = "run `python tools/stamp.py`"
-    assert "".join(code[0]["source"]) == stamp.colab_cell(VERSION, stamp.address()), repair
-    assert code[0]["metadata"]["tags"] == ["colab"], repair
-    assert code[0]["metadata"]["jupyter"]["source_hidden"] and code[0]["metadata"]["cellView"] == "form", repair
-    assert "<!-- badge -->" in "".join(notebook["cells"][0]["source"]), "the first cell has no place for the badge"
-    stamped = json.loads(json.dumps(notebook))
-    stamp.stamp_notebook(stamped, path.name, VERSION, stamp.address())
-    assert stamped == notebook, repair
+def test_every_notebook_begins_with_the_folded_cell_and_a_place_for_the_badge(path):
+    cells = nbformat.read(path, as_version=4).cells
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    assert code[0].source == stamp.colab_cell(stamp.address()), "run `python tools/stamp.py`"
+    assert code[0].metadata == {"tags": ["colab"], "jupyter": {"source_hidden": True}, "cellView": "form"}
+    assert "<!-- badge -->" in cells[0].source and "<!-- cost -->" in cells[0].source
 
 
-def test_the_readme_carries_the_current_badges():
-    text = (ROOT / "README.md").read_text("utf-8")
-    assert stamp.stamp_badges(text, "00_start_here.ipynb", VERSION, stamp.address()) == text
-
-
-def test_stamping_folds_the_cell_and_sets_badge_and_version_and_a_second_time_changes_nothing():
-    notebook = make_notebook()
-    stamp.stamp_notebook(notebook, "01_try.ipynb", "2.5", "https://github.com/group/course")
+def test_stamping_folds_the_cell_and_sets_badge_cost_and_version_and_a_second_time_changes_nothing(monkeypatch):
+    monkeypatch.setattr(stamp, "__version__", "2.5")
+    group = "https://github.com/group/course"
+    costs = {"seconds": 84, "peak_mb": 2310}
+    first = stamped(make_notebook(), "01_try.ipynb", group, costs)
     link = "https://colab.research.google.com/github/group/course/blob/v2.5/notebooks/01_try.ipynb"
-    title, colab, setup = notebook["cells"]
-    assert f"<!-- badge -->[Open in Colab]({link})<!-- /badge -->" in "".join(title["source"])
+    title, colab, setup = first.cells
+    assert f"<!-- badge -->[Open in Colab]({link})<!-- /badge -->" in title.source
+    assert "about 84 seconds on two CPU cores, with 2.3 GB of memory<!-- /cost -->" in title.source
     folded = {"tags": ["colab"], "jupyter": {"source_hidden": True}, "cellView": "form"}
-    assert (colab["metadata"], colab["id"]) == (folded, "colab")
-    assert 'session.start("01", version="2.5")' in "".join(setup["source"])
-    again = json.loads(json.dumps(notebook))
-    stamp.stamp_notebook(again, "01_try.ipynb", "2.5", "https://github.com/group/course")
-    assert again == notebook
-    stamp.stamp_notebook(again, "01_try.ipynb", "2.5", PLACEHOLDER)
-    assert "<!-- badge --><!-- /badge -->" in "".join(again["cells"][0]["source"]), "a badge without an address"
+    assert (colab.metadata, colab.id) == (folded, "colab")
+    assert 'session.start("01", version="2.5")' in setup.source
+    assert stamped(first, "01_try.ipynb", group, costs) == first
+    again = stamped(first, "01_try.ipynb", PLACEHOLDER)
+    assert "<!-- badge --><!-- /badge -->" in again.cells[0].source, "a badge without an address"
+    assert "<!-- cost -->not yet measured<!-- /cost -->" in again.cells[0].source
 
 
-def test_a_badge_in_the_readme_leads_to_the_notebook_that_it_names():
-    text = "<!-- badge --><!-- /badge --> | <!-- badge 01_try.ipynb -->old<!-- /badge -->"
-    new = stamp.stamp_badges(text, "00_start_here.ipynb", "1.0", "https://github.com/group/course")
-    assert new.index("/00_start_here.ipynb)") < new.index("<!-- badge 01_try.ipynb -->") < new.index("/01_try.ipynb)")
-    assert "old" not in new
-
-
-def test_the_command_sets_the_address_in_one_place_and_everywhere_from_there(monkeypatch, tmp_path):
+def test_the_command_sets_the_address_in_one_place_and_everywhere_from_there_and_no_notebook_of_the_learners(tmp_path):
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    for folder in ["course_utils", "notebooks"]:
-        (tmp_path / folder).mkdir()
-    shutil.copy(ROOT / "course_utils" / "__init__.py", tmp_path / "course_utils")
-    path = tmp_path / "notebooks" / "00_start_here.ipynb"
-    path.write_text(json.dumps(make_notebook()), "utf-8")
-    monkeypatch.setattr(stamp, "ROOT", tmp_path)
-    monkeypatch.setattr(sys, "argv", ["stamp.py", "--address", "https://github.com/group/course.git/"])
-    stamp.main()
-    assert stamp.address() == "https://github.com/group/course"
+    shutil.copy(ROOT / "README.md", tmp_path)
+    (tmp_path / "notebooks").mkdir()
+    mine = [tmp_path / "notebooks" / name for name in ("my_01_try.ipynb", "01_try-Copy1.ipynb", "Untitled.ipynb")]
+    path = tmp_path / "notebooks" / "01_try.ipynb"
+    for file in (path, *mine):
+        nbformat.write(make_notebook(), file)
+    before = [file.read_bytes() for file in mine]
+    stamp.main(["--address", "https://github.com/group/course.git/"], tmp_path)
+    assert stamp.address(tmp_path) == "https://github.com/group/course" and stamp.stale(tmp_path) == []
     assert path.read_text("utf-8").count("https://github.com/group/course") == 1
-    nbformat = pytest.importorskip("nbformat")
+    assert "blob" in (tmp_path / "README.md").read_text("utf-8") and (tmp_path / "RESULTS.md").exists()
     written = path.read_bytes()
     nbformat.write(nbformat.read(path, as_version=4), path)
     assert path.read_bytes() == written, "not written as nbformat writes it: `make run` would show a difference"
-    monkeypatch.setattr(sys, "argv", ["stamp.py"])
-    stamp.main()
-    assert path.read_bytes() == written, "a second call changes something"
+    assert [file.read_bytes() for file in mine] == before
 
 
-def test_an_address_that_git_cannot_clone_from_is_refused(monkeypatch, tmp_path):
-    monkeypatch.setattr(stamp, "ROOT", tmp_path)
+def test_an_address_that_git_cannot_clone_from_is_refused(tmp_path):
     for wrong in ["group/course", 'https://github.com/a"b', "ssh it"]:
         with pytest.raises(SystemExit, match="--address needs an address such as"):
-            stamp.set_address(wrong)
+            stamp.set_address(wrong, tmp_path)
 
 
 def test_the_colab_cell_is_short_and_passes_the_linter(tmp_path):
-    cell = stamp.colab_cell(VERSION, "https://github.com/a-group-of-students/deep-learning-companion")
+    cell = stamp.colab_cell("https://github.com/a-group-of-students/deep-learning-companion")
     assert cell.count("\n") < 20
     pytest.importorskip("ruff")
     (tmp_path / "cell.py").write_text(cell + "\n", "utf-8")

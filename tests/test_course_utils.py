@@ -6,6 +6,7 @@ import math
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import matplotlib
 import pytest
@@ -113,7 +114,7 @@ def test_a_claim_that_cannot_fail_is_refused(free):
 
 def test_the_table_shows_source_expected_measured_seeds_and_verdict(free, monkeypatch):
     record = {"99": {"a-key": {"measured": [1.5, 1.25]}}}
-    monkeypatch.setattr(claims, "recorded", lambda: record)
+    monkeypatch.setattr(claims.records, "read", lambda name: record)
     enter(1.4, at_most=2, unit="%", published="2003: 1.6%", against="the guide")
     shown = claims.table_of_claims()
     for part in (
@@ -132,18 +133,16 @@ def test_the_table_shows_source_expected_measured_seeds_and_verdict(free, monkey
 def test_further_numbers_behind_a_claim_are_shown_as_their_range_over_the_recorded_seeds(free, monkeypatch):
     enter(1, at_most=2, details={"fully": [97.25, 40.0]})
     show = lambda: repr(claims.table_of_details("a-key", ["", "0", "3"], caption="Moved"))
-    monkeypatch.setattr(claims, "recorded", dict)
+    monkeypatch.setattr(claims.records, "read", lambda name: {})
     assert "not yet measured" in show()
-    monkeypatch.setattr(
-        claims, "recorded", lambda: {"99": {"a-key": {"details": [{"fully": [97.2, 40]}, {"fully": [97.2, 38.5]}]}}}
-    )
+    record = {"99": {"a-key": {"details": [{"fully": [97.2, 40]}, {"fully": [97.2, 38.5]}]}}}
+    monkeypatch.setattr(claims.records, "read", lambda name: record)
     assert show() == "Moved\n | 0 | 3\nfully | 97.2 | 38.5 to 40.0"
 
 
-def test_the_table_reports_its_numbers_to_the_file_that_is_asked_for(free, monkeypatch, tmp_path):
+def test_each_claim_reports_its_numbers_to_the_file_that_is_asked_for(free, monkeypatch, tmp_path):
     monkeypatch.setenv(claims.REPORT, str(tmp_path / "claims.json"))
     enter(1, at_most=2)
-    claims.table_of_claims()
     assert json.loads((tmp_path / "claims.json").read_text())["a-key"]["measured"] == 1
 
 
@@ -261,9 +260,16 @@ def test_a_widget_draws_at_the_start_and_after_each_change(monkeypatch):
     assert all(not getattr(control, "continuous_update", False) for control in controls)
 
 
-def test_the_table_of_contents_names_the_notebooks_that_there_are():
-    from pathlib import Path
-
+def test_the_table_of_contents_names_notebooks_that_there_are():
     folder = Path(__file__).resolve().parents[1] / "notebooks"
-    assert [n.file for n in course.NOTEBOOKS if n.file] == sorted(p.name for p in folder.glob("[0-9][0-9]_*.ipynb"))
-    assert [n.number for n in course.NOTEBOOKS] == [f"{i:02}" for i in range(13)]
+    assert all((folder / notebook.file).is_file() for notebook in course.NOTEBOOKS if notebook.file)
+    assert [notebook.number for notebook in course.NOTEBOOKS] == [f"{i:02}" for i in range(13)]
+    assert all(n.file.startswith(f"{n.number}_") and course.belongs(n.file) for n in course.NOTEBOOKS if n.file)
+
+
+def test_only_numbered_notebooks_belong_to_the_course_and_a_draft_is_one_that_it_does_not_name(tmp_path):
+    names = ["00_start_here.ipynb", "04_transformers.ipynb"]
+    for name in [*names, "my_00_start_here.ipynb", "00_start_here-Copy1.ipynb", "Untitled.ipynb", "04_notes.txt"]:
+        (tmp_path / name).touch()
+    assert [path.name for path in course.files(tmp_path)] == names
+    assert [path.name for path in course.files(tmp_path, drafts=False)] == names[:1]

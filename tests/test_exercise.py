@@ -13,10 +13,11 @@ import types
 import numpy as np
 import pytest
 import torch
+from declared import problems
 from torch import nn
 
-from course_utils import exercise
-from course_utils.exercise import Exercise, Feedback, Mistake, exercises_in, problems
+from course_utils import trial
+from course_utils.exercise import Exercise, Feedback, Mistake
 
 
 def step_reference(w, g, *, lr):
@@ -210,8 +211,8 @@ def spin_and_swallow(x):
 
 @pytest.mark.parametrize("answer", [spin, spin_and_swallow])
 def test_an_endless_loop_is_stopped_and_its_thread_ends(answer, monkeypatch):
-    monkeypatch.setattr(exercise, "SECONDS", 0.3)
-    monkeypatch.setattr(exercise, "STOPPING", 30.0)
+    monkeypatch.setattr(trial, "SECONDS", 0.3)
+    monkeypatch.setattr(trial, "STOPPING", 30.0)
     before = set(threading.enumerate())
     feedback = of(lambda x: x, 7).check(answer)
     assert feedback.status == "wrong" and "did not finish within 0.3 seconds on `x=7`" in feedback.text
@@ -219,15 +220,15 @@ def test_an_endless_loop_is_stopped_and_its_thread_ends(answer, monkeypatch):
 
 
 def test_a_function_blocked_in_c_asks_for_a_restart(monkeypatch):
-    monkeypatch.setattr(exercise, "SECONDS", 0.2)
-    monkeypatch.setattr(exercise, "STOPPING", 0.2)
+    monkeypatch.setattr(trial, "PATIENCE", 0.2)
+    monkeypatch.setattr(trial, "STOPPING", 0.2)
     feedback = of(lambda x: x, 7).check(lambda x: time.sleep(5))
     assert feedback.status == "wrong" and "restart the kernel" in feedback.text
 
 
 def test_a_loop_that_catches_everything_asks_for_a_restart(monkeypatch):
-    monkeypatch.setattr(exercise, "SECONDS", 0.2)
-    monkeypatch.setattr(exercise, "STOPPING", 0.2)
+    monkeypatch.setattr(trial, "PATIENCE", 0.2)
+    monkeypatch.setattr(trial, "STOPPING", 0.2)
     let_go = threading.Event()
 
     def stubborn(x):
@@ -240,8 +241,31 @@ def test_a_loop_that_catches_everything_asks_for_a_restart(monkeypatch):
     assert feedback.status == "wrong" and "did not finish" in feedback.text
 
 
+def test_a_function_that_waits_for_a_person_is_waited_for(monkeypatch):
+    monkeypatch.setattr(trial, "PATIENCE", 0.2)
+    space = {"time": time}
+    exec(compile("def ask():\n    time.sleep(0.6)\n    return 7", "lib/ipykernel/kernelbase.py", "exec"), space)
+    assert of(lambda x: x, 7).check(lambda x: space["ask"]()).status == "passed"
+
+
+def test_cases_are_made_once_a_check_and_on_the_cpu_whatever_the_default_device():
+    made = []
+
+    def cases(generator):
+        made.append(torch.ones(2))
+        return [(made[-1],), (made[-1] + 1,)]
+
+    ex = make(lambda x: x + 1, cases, mistakes=[Mistake(lambda x: x, "Unmoved."), Mistake(lambda x: x - 1, "Down.")])
+    torch.set_default_device("meta")
+    try:
+        assert ex.check(lambda x: x - 1).text.endswith("Down.")
+    finally:
+        torch.set_default_device("cpu")
+    assert len(made) == 1 and made[0].device.type == "cpu"
+
+
 def test_an_interrupt_while_waiting_stops_the_thread(monkeypatch):
-    monkeypatch.setattr(exercise, "STOPPING", 30.0)
+    monkeypatch.setattr(trial, "STOPPING", 30.0)
     before, join = set(threading.enumerate()), threading.Thread.join
     calls = []
 
@@ -551,12 +575,6 @@ def test_what_progress_has_to_say_is_shown(monkeypatch):
         assert "The disk is full." in shown._repr_html_()
 
 
-def test_exercises_are_listed_in_order_of_declaration():
-    module = types.ModuleType("exercises_of_a_notebook")
-    module.second, module.number, module.first = make(name="second"), 3, make(name="first")
-    assert [ex.name for ex in exercises_in(module)] == ["second", "first"]
-
-
 def test_a_sound_declaration_has_no_problems(events):
     said = [Mistake(uphill, "Uphill."), Mistake(in_place, "In place."), Mistake(lambda w, g, *, lr: w, "Unmoved.")]
     assert problems(make(mistakes=said)) == [] and events == []
@@ -573,8 +591,8 @@ def test_a_sound_declaration_has_no_problems(events):
         ({"cases": lambda generator: []}, "cases"),
         ({"cases": lambda generator: [(1, 2, 3, 4)]}, "cases"),
         ({"mistakes": [Mistake(step_reference, "Not wrong.")]}, "mistake 1 is judged passed"),
-        ({"mistakes": [Mistake(uphill, "A."), Mistake(uphill, "B.")]}, "mistake 2 draws another sentence"),
-        ({"mistakes": [Mistake(uphill, "")]}, "mistake 1 has no sentence"),
+        ({"mistakes": [Mistake(uphill, "A."), Mistake(uphill, "B.")]}, "mistake 2 gets other feedback"),
+        ({"mistakes": [Mistake(uphill, "")]}, "mistake 1 has no feedback"),
     ],
 )
 def test_a_faulty_declaration_is_reported(changes, words):

@@ -1,23 +1,18 @@
-"""Every declared exercise: its stub, its solution and each usual mistake draw the feedback they should."""
+"""Every declared exercise: its stub, its solution and each common mistake get the feedback they should."""
 
-import importlib
-import pkgutil
-from pathlib import Path
-
+import nbformat
 import pytest
+import run
+from declared import problems
 
-from course_utils import exercises
-from course_utils.exercise import exercises_in, problems
+from course_utils.exercises import by_notebook
 
-ALL = [
-    exercise
-    for module in pkgutil.iter_modules(exercises.__path__)
-    for exercise in exercises_in(importlib.import_module(f"course_utils.exercises.{module.name}"))
-]
+ALL = [exercise for some in by_notebook().values() for exercise in some]
+BOOKS = {path.name[:2]: path for path in run.notebooks()}
 
 
 @pytest.mark.parametrize("exercise", ALL, ids=lambda exercise: f"{exercise.notebook}/{exercise.name}")
-def test_stub_solution_and_every_usual_mistake_draw_their_own_feedback(exercise):
+def test_stub_solution_and_every_common_mistake_get_their_own_feedback(exercise):
     assert problems(exercise) == []
 
 
@@ -29,10 +24,7 @@ def test_the_solution_that_is_shown_is_a_function_of_the_exercises_own_name(exer
 
 @pytest.mark.parametrize("exercise", ALL, ids=lambda exercise: f"{exercise.notebook}/{exercise.name}")
 def test_the_solution_that_is_shown_runs_in_the_notebook_and_passes(exercise):
-    import nbformat
-
-    (path,) = (Path(__file__).resolve().parents[1] / "notebooks").glob(f"{exercise.notebook}_*.ipynb")
-    cells = nbformat.read(path, as_version=4).cells
+    cells = nbformat.read(BOOKS[exercise.notebook], as_version=4).cells
     (setup,) = (cell.source for cell in cells if "setup" in cell.metadata.get("tags", []))
     names = {}
     exec("\n".join(line for line in setup.split("\n") if line.startswith(("import", "from"))), names)

@@ -5,21 +5,28 @@ import html
 import inspect
 import itertools
 import json
+import pkgutil
 import re
-import sys
+from importlib import import_module
 from pathlib import Path
 
 import nbformat
 import pytest
+import run
+import stamp
 
-from course_utils import __version__, claims, training
+import course_utils
+from course_utils import __version__, course, records
+from course_utils.exercises import by_notebook
 
 ROOT = Path(__file__).resolve().parents[1]
-PATHS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-BOOKS = {path.name: nbformat.read(path, as_version=4) for path in PATHS}
-sys.path.insert(0, str(ROOT / "tools"))
+BOOKS = {path.name: nbformat.read(path, as_version=4) for path in run.notebooks()}
+PUBLISHED = {notebook.number: BOOKS[notebook.file] for notebook in course.NOTEBOOKS if notebook.file}
+LESSONS = {number: book for number, book in PUBLISHED.items() if number != "00"}
 
-every_notebook = pytest.mark.parametrize("book", BOOKS.values(), ids=list(BOOKS))
+every_notebook = pytest.mark.parametrize("book", BOOKS.values(), ids=list(BOOKS))  # drafts, too
+every_published = pytest.mark.parametrize("book", PUBLISHED.values(), ids=list(PUBLISHED))
+every_lesson = pytest.mark.parametrize("book", LESSONS.values(), ids=list(LESSONS))
 
 
 def code(book, tag=None):
@@ -31,6 +38,16 @@ def code(book, tag=None):
 def prose(book):
     """All Markdown of a notebook."""
     return "\n\n".join(cell.source for cell in book.cells if cell.cell_type == "markdown")
+
+
+def source(book, tag=None):
+    """All code of a notebook, or that of the cells with a tag."""
+    return "\n".join(cell.source for cell in code(book, tag))
+
+
+def number(book):
+    """The number in a notebook's title, "01" for example."""
+    return book.cells[0].source[2:4]
 
 
 def outputs(book):
@@ -50,7 +67,6 @@ def test_the_first_cell_says_what_you_will_do_need_follow_and_how_long_it_takes(
     assert re.match(r"# \d\d · [A-Z]", lines[0])
     starts = [line.split("**")[1] for line in lines if line.startswith("**")]
     assert starts == ["You will", "You need", "Guide", "Runs in"]
-    assert "…" not in book.cells[0].source
 
 
 @every_notebook
@@ -58,14 +74,14 @@ def test_it_begins_with_the_folded_colab_cell_and_one_set_up_cell(book):
     colab, setup = code(book)[:2]
     assert colab.metadata["tags"] == ["colab"] and colab.metadata["jupyter"]["source_hidden"]
     assert setup.metadata["tags"] == ["setup"]
-    assert re.search(rf'session\.start\("\d\d", version="{re.escape(__version__)}"\)', setup.source)
+    assert f'session.start("{number(book)}", version="{__version__}")' in setup.source
     for cell in code(book)[2:]:
         assert not re.search(r"^(import|from) (?!torch\.utils\.flop)", cell.source, re.M), (
             "imports stand in the set-up cell"
         )
 
 
-@every_notebook
+@every_published
 def test_it_ends_with_the_claims_questions_things_to_try_and_reading(book):
     headings = re.findall(r"^## (.+)", prose(book), re.M)
     assert headings[-4:] == ["What we saw", "Discuss", "Try", "Further reading"]
@@ -143,18 +159,8 @@ def test_widgets_are_tagged_and_nothing_depends_on_them(book):
 
 
 @every_notebook
-def test_an_exercise_has_heading_minutes_difficulty_stub_and_check(book):
-    import importlib
-    import pkgutil
-
-    from course_utils import exercises
-    from course_utils.exercise import exercises_in
-
-    number = book.cells[0].source[2:4]
-    modules = [
-        importlib.import_module(f"course_utils.exercises.{m.name}") for m in pkgutil.iter_modules(exercises.__path__)
-    ]
-    declared = {e.name: e for m in modules for e in exercises_in(m) if e.notebook == number}
+def test_its_exercises_are_those_declared_each_with_heading_minutes_difficulty_stub_and_check(book):
+    declared = {exercise.name: exercise for exercise in by_notebook().get(number(book), [])}
     found = []
     for before, cell in itertools.pairwise(book.cells):
         check = re.search(r"^ex\.(\w+)\.check\((\w+)\)$", cell.source, re.M) if cell.cell_type == "code" else None
@@ -173,42 +179,57 @@ def test_an_exercise_has_heading_minutes_difficulty_stub_and_check(book):
 
 
 @every_notebook
+def test_it_is_in_the_course_under_its_number(book):
+    (entry,) = [entry for entry in course.NOTEBOOKS if entry.number == number(book)]
+    assert book.cells[0].source.startswith(f"# {entry.number} · {entry.title}")
+
+
+@every_published
 def test_its_claims_are_those_of_the_record_and_hold_under_every_seed(book):
-    keys = re.findall(r"claims\.record\(\s*\"([a-z0-9-]+)\"", "\n".join(cell.source for cell in code(book)))
-    recorded = claims.recorded()[book.cells[0].source[2:4]]
+    keys = re.findall(r"claims\.record\(\s*\"([a-z0-9-]+)\"", source(book))
+    recorded = records.read("claims")[number(book)]
     assert keys == list(recorded) and len(keys) == len(set(keys))
-    source = "\n".join(cell.source for cell in code(book))
     for claim in recorded.values():
-        assert claim["statement"] in source and len(claim["measured"]) == 5 and all(claim["holds"])
+        assert claim["statement"] in source(book) and len(claim["measured"]) == 5 and all(claim["holds"])
     assert "not yet measured" not in str(code(book, "claims")[0].outputs)
 
 
+@every_lesson
+def test_a_lesson_has_exercises_an_explorer_and_claims(book):
+    assert source(book).count(".check(") >= 6 and len(code(book, "widget")) >= 1
+    assert source(book).count("claims.record(") >= 8
+
+
+@every_notebook
+def test_a_notebook_with_a_long_run_saves_it_in_one_cell_that_does_nothing_else(book):
+    saving = code(book, "checkpoint")
+    assert ("session.long()" in source(book)) == bool(saving) and len(saving) <= 1
+    assert all(cell.source.startswith("if session.long():") and not cell.outputs for cell in saving)
+
+
 def test_what_is_shown_in_a_notebook_is_what_is_imported_later():
+    modules = [import_module(f"course_utils.{module.name}") for module in pkgutil.iter_modules(course_utils.__path__)]
     shown = [cell.source for book in BOOKS.values() for cell in code(book, "shown")]
     assert shown
     for source in shown:
         name = ast.parse(source).body[0].name
-        assert ast.dump(ast.parse(source)) == ast.dump(ast.parse(inspect.getsource(getattr(training, name))))
+        (kept,) = {vars(m)[name] for m in modules if getattr(vars(m).get(name), "__module__", "") == m.__name__}
+        assert ast.dump(ast.parse(source)) == ast.dump(ast.parse(inspect.getsource(kept)))
 
 
-def test_the_scalar_engine_of_notebook_01_is_at_most_sixty_lines():
-    engine = "\n".join(cell.source for cell in code(BOOKS["01_gradient_descent.ipynb"], "engine"))
+def test_the_scalar_engine_is_at_most_sixty_lines():
+    (engine,) = [source(book, "engine") for book in BOOKS.values() if code(book, "engine")]
     assert 20 < len([line for line in engine.split("\n") if line.strip()]) <= 60
 
 
-def test_notebook_01_has_its_exercises_widgets_and_claims():
-    book = BOOKS["01_gradient_descent.ipynb"]
-    source = "\n".join(cell.source for cell in code(book))
-    assert source.count(".check(") >= 6 and len(code(book, "widget")) == 2 and source.count("claims.record(") >= 10
-
-
-@pytest.mark.parametrize("name", ["02_convolutional_networks.ipynb", "03_recurrent_networks.ipynb"])
-def test_it_has_its_exercises_explorer_claims_and_one_cell_that_saves(name):
-    book = BOOKS[name]
-    source = "\n".join(cell.source for cell in code(book))
-    assert source.count(".check(") >= 6 and len(code(book, "widget")) >= 1 and source.count("claims.record(") >= 8
-    (saving,) = code(book, "checkpoint")
-    assert saving.source.startswith("if session.long():") and not saving.outputs
+def test_the_map_in_notebook_00_is_that_of_the_course():
+    (cell,) = [cell for cell in code(PUBLISHED["00"]) if cell.source == "course.show()"]
+    shown = cell.outputs[0].data["text/plain"]
+    for notebook in course.NOTEBOOKS:
+        names = by_notebook().get(notebook.number, [])
+        state = f"0\u00a0of\u00a0{len(names)}" if names else "no exercises"
+        row = next(line for line in shown.splitlines() if line.startswith(f"{notebook.number} {notebook.title} | "))
+        assert f"| {notebook.guide} | " in row and row.endswith(state if notebook.file else "to come")
 
 
 @every_notebook
@@ -216,25 +237,20 @@ def test_a_notebook_stays_under_a_megabyte(book):
     assert len(nbformat.writes(book)) < 1_000_000
 
 
-def test_the_times_in_notebooks_and_readme_are_those_of_the_record():
-    import measure
+def test_what_is_recorded_of_times_is_what_the_notebooks_may_take():
+    costs = records.read("costs")
+    assert set(costs["notebooks"]) == set(PUBLISHED)
+    for notebook in course.NOTEBOOKS:
+        taken = costs["notebooks"].get(notebook.number, {"seconds": 0})
+        assert taken["seconds"] <= notebook.seconds and taken.get("training_seconds", 0) <= 45
+    assert costs["loader_ratio"] >= 20 and costs["loop_overhead_percent"] <= 3
 
-    record = json.loads(measure.RECORD.read_text(encoding="utf-8"))
-    assert set(record["notebooks"]) == {path.name[:2] for path in PATHS}
-    for path, book in zip(PATHS, BOOKS.values(), strict=True):
-        assert measure.runs_in(record["notebooks"][path.name[:2]]) in book.cells[0].source
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    for name, text in measure.readme_tables(record).items():
-        assert f"<!-- {name} -->{text}<!-- /{name} -->" in readme
-    assert record["loader_ratio"] >= 20 and record["loop_overhead_percent"] <= 3
-    most = {"03": 150}
-    assert all(costs["seconds"] <= most.get(number, 120) for number, costs in record["notebooks"].items())
-    assert record["notebooks"]["02"]["training_seconds"] <= 45
+
+def test_what_is_derived_stands_in_every_notebook_and_in_the_maps():
+    assert not stamp.stale(), "run `python tools/stamp.py`"
 
 
 def test_cleaning_drops_widget_state_and_times_and_finds_an_error_inside_a_widget():
-    import run
-
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("widget", outputs=[])])
     view = {run.VIEW: {"model_id": "box"}, "text/plain": "VBox()"}
     book.cells[0].outputs = [nbformat.v4.new_output("display_data", data=view)]

@@ -78,20 +78,21 @@ def test_attempts_hints_pass_and_solution_are_counted_with_their_times(file, clo
                 "attempts": 3,
                 "hints": 1,
                 "first": "2025-01-31T12:00:00Z",
-                "last": "2025-01-31T12:06:00Z",
                 "passed": "2025-01-31T12:03:00Z",
-                "solution": True,
-                "solution_before_pass": False,
+                "solution": False,
             }
         }
     )
     assert progress.load() == (json.loads(file.read_text(encoding="utf-8")), None)
 
 
-def test_a_solution_shown_before_the_pass_is_remembered_even_within_one_second(clock):
-    for event in ("solution", "passed", "solution"):
+def test_a_solution_counts_as_seen_only_before_the_pass_even_within_one_second(clock):
+    for event in ("solution", "passed"):
         progress.record("01", "a", event)
-    assert progress.load()[0]["exercises"]["01/a"]["solution_before_pass"] is True
+    for event in ("passed", "solution"):
+        progress.record("01", "b", event)
+    kept = progress.load()[0]["exercises"]
+    assert kept["01/a"]["solution"] is True and kept["01/b"]["solution"] is False
 
 
 def test_a_pass_counts_as_an_attempt_when_no_attempt_was_recorded():
@@ -99,12 +100,12 @@ def test_a_pass_counts_as_an_attempt_when_no_attempt_was_recorded():
     assert progress.load()[0]["exercises"]["01/a"]["attempts"] == 1
 
 
-def test_a_clock_set_back_does_not_move_the_last_time_back(clock):
+def test_a_clock_set_back_moves_the_first_time_back(clock):
     progress.record("01", "a", "hint")
     clock.tick(-10)
-    progress.record("01", "a", "hint")
+    progress.record("01", "a", "passed")
     entry = progress.load()[0]["exercises"]["01/a"]
-    assert (entry["first"], entry["last"]) == ("2025-01-31T11:50:00Z", "2025-01-31T12:00:00Z")
+    assert entry["first"] == "2025-01-31T11:50:00Z" and progress.minutes(entry) == 0
 
 
 def test_an_unknown_event_is_refused_with_the_list_of_events(file):
@@ -193,7 +194,8 @@ def test_files_damaged_in_the_same_second_are_all_kept(file, clock):
         {"hints": "2"},
         {"first": None},
         {"passed": "yesterday"},
-        {"last": "٢٠٢٥-01-01T00:00:00Z"},
+        {"passed": "٢٠٢٥-01-01T00:00:00Z"},
+        {"first": "2025-02-30T00:00:00Z"},
         {"solution": 1},
     ],
     ids=ascii,
@@ -254,7 +256,7 @@ def test_a_place_that_cannot_be_written_gives_a_sentence_without_the_full_path(t
     sentence = progress.record("01", "a", "passed")
     assert sentence.startswith("Not recorded: `below/my_progress.json` cannot be written")
     assert str(tmp_path) not in sentence and (tmp_path / "a_file").read_text() == "in the way"
-    progress.load(), progress.show({}), progress.reset()
+    progress.load(), course.show({}), progress.reset()
 
 
 def test_a_folder_in_the_place_of_the_file_gives_a_sentence(file, monkeypatch):
@@ -337,10 +339,8 @@ ENTRIES = st.fixed_dictionaries(
         "attempts": COUNTS,
         "hints": COUNTS,
         "first": TIMES,
-        "last": TIMES,
         "passed": st.none() | TIMES,
         "solution": FLAGS,
-        "solution_before_pass": FLAGS,
         "other": LEAVES,
     },
 )
@@ -367,12 +367,12 @@ def test_merging_is_commutative_associative_and_idempotent(a, b, c):
     assert text(progress.merge(progress.merge(a, b), b)) == text(progress.merge(a, b))
 
 
-def test_merging_keeps_the_larger_counts_the_earliest_pass_and_the_latest_time():
+def test_merging_keeps_the_larger_counts_the_earliest_pass_and_a_solution_seen():
     early, late = "2025-01-01T00:00:00Z", "2025-02-01T00:00:00Z"
-    a = {"attempts": 3, "hints": 0, "first": late, "last": late, "passed": late, "solution": False}
-    b = {"attempts": 1, "hints": 2, "first": early, "last": early, "passed": None, "solution": True}
+    a = {"attempts": 3, "hints": 0, "first": late, "passed": late, "solution": False}
+    b = {"attempts": 1, "hints": 2, "first": early, "passed": None, "solution": True}
     merged = progress.merge(whole({"01/a": a}, learner="Ada"), whole({"01/a": b, "01/b": b}))
-    both = {"attempts": 3, "hints": 2, "first": early, "last": late, "passed": late, "solution": True}
+    both = {"attempts": 3, "hints": 2, "first": early, "passed": late, "solution": True}
     assert merged == whole({"01/a": both, "01/b": b}, learner="Ada")
 
 
@@ -417,7 +417,7 @@ EXERCISES = {"01": ["line_loss", "momentum_step", "train"], "12": ["not_yet"]}  
 
 
 def test_the_map_has_a_row_for_every_notebook_and_welcomes_who_has_not_begun(file):
-    shown = repr(progress.show(EXERCISES))
+    shown = repr(course.show(EXERCISES))
     for notebook in course.NOTEBOOKS:
         row = next(line for line in shown.splitlines() if line.startswith(f"{notebook.number} {notebook.title} | "))
         assert notebook.guide in row and (notebook.file or row.endswith("| to come"))
@@ -429,43 +429,47 @@ def test_the_map_has_a_row_for_every_notebook_and_welcomes_who_has_not_begun(fil
 def test_the_map_counts_what_is_passed_and_names_what_is_next():
     progress.record("01", "line_loss", "passed")
     progress.record("01", "train", "attempted")
-    shown = repr(progress.show(EXERCISES))
+    shown = repr(course.show(EXERCISES))
     assert "●○○\u00a01\u00a0of\u00a03" in shown and "next: exercise `momentum_step` in notebook 01" in shown
     for name in EXERCISES["01"]:
         progress.record("01", name, "passed")
-    assert "●●●\u00a03\u00a0of\u00a03" in repr(progress.show(EXERCISES)) and "next" not in repr(
-        progress.show(EXERCISES)
-    )
+    assert "●●●\u00a03\u00a0of\u00a03" in repr(course.show(EXERCISES)) and "next" not in repr(course.show(EXERCISES))
 
 
 def test_the_map_says_where_the_file_is_without_the_full_path(file, tmp_path, monkeypatch):
-    shown = progress.show(EXERCISES)
+    shown = course.show(EXERCISES)
     assert "`mine/my_progress.json`" in repr(shown)
     assert str(tmp_path) not in repr(shown) + shown._repr_html_()
     (tmp_path / "elsewhere").mkdir()
     for folder in (tmp_path, tmp_path / "elsewhere"):
         monkeypatch.chdir(folder)
-        assert "`mine/my_progress.json`" in repr(progress.show(EXERCISES))
+        assert "`mine/my_progress.json`" in repr(course.show(EXERCISES))
     file.parent.mkdir()
     monkeypatch.chdir(file.parent)
-    assert "`my_progress.json`" in repr(progress.show(EXERCISES))
+    assert "`my_progress.json`" in repr(course.show(EXERCISES))
 
 
 def test_the_map_tells_of_a_damaged_file(file):
     put(file, b"?")
-    assert "is damaged" in repr(progress.show(EXERCISES)) and file.read_bytes() == b"?"
+    assert "is damaged" in repr(course.show(EXERCISES)) and file.read_bytes() == b"?"
 
 
-def test_the_map_finds_the_exercises_in_the_modules_of_the_package_by_itself(tmp_path, monkeypatch):
-    import course_utils.exercises
+def test_the_map_shows_what_each_exercise_took(clock):
+    assert "What each exercise took" not in repr(course.show(EXERCISES))
+    for event in ("attempted", "hint", "solution"):
+        progress.record("01", "train", event)
+        clock.tick(4)
+    assert "01 train | not passed | 1 | 1 | seen" in repr(course.show(EXERCISES))
+    progress.record("01", "train", "passed")
+    assert "01 train | 12 | 1 | 1 | seen" in repr(course.show(EXERCISES))
 
-    (tmp_path / "planted_exercises.py").write_text("planted = True\n")
-    monkeypatch.setattr(course_utils.exercises, "__path__", [str(tmp_path)])
-    planted = SimpleNamespace(notebook="01", name="planted")
-    stand_in = SimpleNamespace(exercises_in=lambda module: [planted] if module.planted else [])
-    monkeypatch.setitem(sys.modules, "course_utils.exercise", stand_in)
-    monkeypatch.setattr(course_utils, "exercise", stand_in, raising=False)
-    assert "its first exercise is `planted`" in repr(progress.show())
+
+def test_the_map_knows_every_declared_exercise_by_itself():
+    from course_utils.exercises import by_notebook
+
+    names = [exercise.name for exercise in by_notebook()["01"]]
+    assert f"its first exercise is `{names[0]}`" in repr(course.show())
+    assert f"○\u00a00\u00a0of\u00a0{len(names)}" in repr(course.show())
 
 
 def test_importing_the_module_does_not_import_torch_nor_touch_any_file(file):

@@ -9,7 +9,6 @@ import gzip
 import hashlib
 import io
 import json
-import os
 import pickle
 import re
 import struct
@@ -20,6 +19,9 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+
+from course_utils import files
+from course_utils.words import COUNTRIES
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 TRAIN_IMAGES_MD5 = "6bbc9ace898e44ae57da46a324031adb"  # of the uncompressed train-images file of the original database
@@ -110,9 +112,6 @@ def build_pronunciations() -> dict[str, bytes]:
     return {"pronunciations.txt.gz": packed(lines)}
 
 
-COUNTRIES = ("CN", "DE", "ES", "FR", "GB", "ID", "IN", "IT", "PL", "RO", "RU", "TR")
-
-
 def build_places() -> dict[str, bytes]:
     """Return data/places.txt.gz, a name a line: its part, its country, the name as it is written there.
 
@@ -142,22 +141,15 @@ BUILDERS = {
 }
 
 
-def write(path: Path, content: bytes) -> None:
-    """Write a file to a temporary name beside it, then rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_bytes(content)
-    os.replace(temporary, path)
-
-
 def keep(file: str, content: bytes, *, rebuild: str) -> None:
     """Write data/`file` and list it in the manifest, with the command that rebuilds it."""
-    write(DATA / file, content)
+    (DATA / file).parent.mkdir(parents=True, exist_ok=True)
+    files.write(DATA / file, content)
     path = DATA / "manifest.json"
     manifest = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     digest = hashlib.sha256(content).hexdigest()
     manifest[file] = {"bytes": len(content), "sha256": digest, "rebuild": rebuild}
-    write(path, (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode())
+    files.write(path, json.dumps(manifest, indent=1, sort_keys=True) + "\n")
     print(f"data/{file}: {len(content):,} bytes, sha256 {digest[:12]}…")
 
 

@@ -3,13 +3,11 @@
 Executes every notebook in a fresh kernel and records wall seconds, those spent in cells tagged `training`, CPU seconds
 and peak memory in data/records/costs.json; then the loader against torchvision's and the training loop against the bare
 five lines, as ratios within one run.
-From the record come each notebook's *Runs in* line and README's tables (between their `<!-- … -->` markers).
-`python tools/measure.py 02` measures only that notebook and keeps the rest of the record;
-`python tools/measure.py --write` only writes these again. Run it on a quiet machine.
+From the record come each notebook's *Runs in* line and README's map, which tools/stamp.py writes at the end.
+`python tools/measure.py 02` measures only that notebook and keeps the rest of the record.
 """
 
 import json
-import re
 import statistics
 import struct
 import sys
@@ -18,11 +16,11 @@ import threading
 import time
 from pathlib import Path
 
-import nbformat
 import psutil
-from run import ROOT, environment, execute, notebooks, write, write_text
+import stamp
+from run import environment, execute, notebooks
 
-RECORD = ROOT / "data" / "records" / "costs.json"
+from course_utils import records
 
 
 def watch(pid: int, seen: dict, stop: threading.Event) -> None:
@@ -73,7 +71,7 @@ def loaders(folder: Path) -> tuple:
     from course_utils import data
 
     write_idx(folder)
-    usual = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.1307,), (0.3081,))])
+    usual = transforms.Compose([transforms.ToTensor(), transforms.Normalize((data.MNIST_MEAN,), (data.MNIST_STD,))])
     theirs = DataLoader(datasets.MNIST(folder, train=True, transform=usual), batch_size=128, shuffle=True)
     return theirs, data.loader(*data.mnist("train"), batch_size=128, shuffle=True)
 
@@ -131,65 +129,17 @@ def loop_overhead(repeats: int = 25) -> float:
     return 100 * (statistics.median(ratios) - 1)
 
 
-def runs_in(costs: dict[str, float]) -> str:
-    """Return the words of a notebook's *Runs in* line."""
-    gigabytes = max(0.1, costs["peak_mb"] / 1000)
-    return f"about {costs['seconds']} seconds on two CPU cores, with {gigabytes:.1f} GB of memory"
-
-
-def between(text: str, name: str, new: str) -> str:
-    """Return `text` with what stands between the markers <!-- name --> and <!-- /name --> replaced."""
-    return re.sub(rf"(<!-- {name} -->).*?(<!-- /{name} -->)", lambda m: m[1] + new + m[2], text, flags=re.DOTALL)
-
-
-def readme_tables(record: dict) -> dict[str, str]:
-    """Return README's generated parts: the map of the course with costs, the results, the ratios."""
-    from course_utils.claims import record_table
-    from course_utils.course import NOTEBOOKS
-
-    rows = ["", "| | Notebook | Follows the guide's | Runs in |", "|---|---|---|---|"]
-    for book in NOTEBOOKS:
-        title = f"[{book.title}](notebooks/{book.file})" if book.file else book.title
-        costs = record["notebooks"].get(book.number)
-        time = f"{costs['seconds']} s, {costs['peak_mb'] / 1000:.1f} GB" if costs else "to come"
-        rows.append(f"| {book.number} | {title} | {book.guide} | {time} |")
-    overhead = max(0.5, record["loop_overhead_percent"])  # below that the measurement itself is not surer
-    ratios = (
-        f"The course's loader delivers **{record['loader_ratio']:.0f} times** as many images a second of CPU time as "
-        f"torchvision's MNIST with its usual transforms in a `DataLoader`; the training loop costs "
-        f"**{overhead:.1f}%** more CPU time than the bare five lines, or less."
-    )
-    return {"map": "\n".join([*rows, ""]), "ratios": ratios, "results": record_table()}
-
-
-def write_all(record: dict) -> None:
-    """Write the record's numbers into the notebooks and the README."""
-    for path in notebooks([]):
-        notebook = nbformat.read(path, as_version=4)
-        costs = record["notebooks"].get(path.name[:2])
-        if costs:
-            for cell in notebook.cells:
-                cell.source = between(cell.source, "cost", runs_in(costs))
-                cell.source = between(cell.source, "training", f"{costs.get('training_seconds')} seconds")
-            write(path, notebook)
-    readme = ROOT / "README.md"
-    text = readme.read_text(encoding="utf-8")
-    for name, new in readme_tables(record).items():
-        text = between(text, name, new)
-    write_text(readme, text)
-
-
 def main(words: list[str]) -> None:
-    """Measure everything, or the notebooks named, and write; with --write only write."""
-    if "--write" not in words:
-        record = json.loads(RECORD.read_text(encoding="utf-8")) if words else {"notebooks": {}}
-        record["notebooks"] |= {path.name[:2]: cost(path) for path in notebooks(words)}
-        if not words:
-            record["loader_ratio"] = round(loader_ratio(), 1)
-            record["loop_overhead_percent"] = round(loop_overhead(), 2)
-        write_text(RECORD, json.dumps(record, indent=1, sort_keys=True) + "\n")
-        print(json.dumps(record, indent=1))
-    write_all(json.loads(RECORD.read_text(encoding="utf-8")))
+    """Measure everything, or the notebooks named, and write it where readers look."""
+    record = records.read("costs") if words else {}
+    taken = {path.name[:2]: cost(path) for path in notebooks(words, drafts=False)}
+    record["notebooks"] = dict(sorted({**record.get("notebooks", {}), **taken}.items()))
+    if not words:
+        record["loader_ratio"] = round(loader_ratio(), 1)
+        record["loop_overhead_percent"] = round(loop_overhead(), 2)
+    records.write("costs", record)
+    print(json.dumps(record, indent=1))
+    stamp.main([])
 
 
 if __name__ == "__main__":

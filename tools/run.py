@@ -9,11 +9,14 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import nbclient
 import nbformat
 from filelock import FileLock
+
+from course_utils import course, files
 
 ROOT = Path(__file__).resolve().parents[1]
 STATE = "application/vnd.jupyter.widget-state+json"
@@ -50,6 +53,7 @@ def execute(
         timeout=timeout,
         record_timing=False,
         coalesce_streams=True,
+        skip_cells_with_tag="" if widgets else "widget",
         resources={"metadata": {"path": str(path.parent)}},
     )
     with contextlib.ExitStack() as stack:
@@ -59,8 +63,6 @@ def execute(
             on_start(client.km.provisioner.pid)
         for index, cell in enumerate(notebook.cells):
             start, tags = time.perf_counter(), cell.metadata.get("tags", [])
-            if "widget" in tags and not widgets:
-                continue
             client.execute_cell(cell, index)
             for tag in tags if spent is not None else []:
                 spent[tag] = spent.get(tag, 0) + time.perf_counter() - start
@@ -99,24 +101,16 @@ def shown(state: dict, reference: str) -> list[dict]:
     return model.get("outputs", []) + [o for child in model.get("children", []) for o in shown(state, child)]
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file to a temporary name beside it, then rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(temporary, path)
-
-
 def write(path: Path, notebook: nbformat.NotebookNode) -> None:
     """Write a notebook as a file."""
     nbformat.validate(notebook)
-    write_text(path, nbformat.writes(notebook) + "\n")
+    files.write(path, nbformat.writes(notebook) + "\n")
 
 
-def notebooks(names: list[str]) -> list[Path]:
-    """Return the notebooks named, by number ("03") or path, or all of the course's."""
-    course = {path.name[:2]: path for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))}
-    return [course.get(name, Path(name).resolve()) for name in names] or list(course.values())
+def notebooks(names: Sequence[str] = (), *, drafts: bool = True) -> list[Path]:
+    """Return the notebooks named, by number ("03") or path, or all of the course's, with or without drafts."""
+    known = {path.name[:2]: path for path in course.files(ROOT / "notebooks")}
+    return [known.get(n, Path(n).resolve()) for n in names] or course.files(ROOT / "notebooks", drafts=drafts)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Measure every claim under seeds 0 to 4 and write data/records/claims.json: python tools/seeds.py [02 ...]
 
 The record holds each claim with one number for each seed. A notebook's table of claims shows them beside the reader's
-own number, and README lists them: run tools/run.py and tools/measure.py --write afterwards. A claim that fails under
-some seed is printed, and the command ends with 1.
+own number, and RESULTS.md lists them: run tools/run.py and tools/stamp.py afterwards. A claim that fails under some
+seed is printed, and the command ends with 1.
 """
 
 import json
@@ -11,9 +11,10 @@ import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from run import ROOT, environment, execute, notebooks, write_text
+from run import environment, execute, notebooks
 
-RECORD = ROOT / "data" / "records" / "claims.json"
+from course_utils import records
+
 SEEDS = range(5)
 
 
@@ -28,9 +29,9 @@ def measure(path: Path, seed: int) -> dict:
 
 def main(names: list[str]) -> int:
     """Measure the notebooks named, or all; return how many claims failed."""
-    record = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.is_file() else {}
+    record = records.read("claims")
     failed = 0
-    for path in notebooks(names):
+    for path in notebooks(names, drafts=False):
         measured: dict[str, dict] = {}
         with ProcessPoolExecutor(max_workers=2) as pool:  # two kernels of one thread each
             runs = list(pool.map(measure, [path] * len(SEEDS), SEEDS))
@@ -52,7 +53,7 @@ def main(names: list[str]) -> int:
                 del kept["details"]
         if measured:
             record[path.name[:2]] = measured
-    write_text(RECORD, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+            records.write("claims", dict(sorted(record.items())))
     return failed
 
 

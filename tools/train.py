@@ -1,20 +1,19 @@
 """Train the checkpoints in data/checkpoints/ by a long run of their notebook: python tools/train.py 02 [seed ...]
 
-Executes the notebook under each seed (0 to 4 unless named), with the longer budget that it keeps for this, up to its
-cell tagged `checkpoint`. The weights of seed 0 go to data/checkpoints/ and into data/manifest.json, and what every run
-reached to data/records/checkpoints.json. Two kernels of one thread each; minutes to an hour for each seed.
+Executes the notebook under seed 0 (or those named), with the longer budget that it keeps for this, up to its cell
+tagged `checkpoint`. The weights of seed 0 go to data/checkpoints/ and into data/manifest.json, and what every run
+reached to data/records/checkpoints.json. At most two kernels of one thread each; up to half an hour for each seed.
 """
 
-import json
 import sys
 import tempfile
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 import build_data
-from run import ROOT, environment, execute, notebooks, write_text
+from run import environment, execute, notebooks
 
-RECORD = ROOT / "data" / "records" / "checkpoints.json"
+from course_utils import records
 
 
 def train(path: Path, seed: int, folder: Path) -> Path:
@@ -30,11 +29,11 @@ def keep(file: Path, number: str, *, weights: bool) -> None:
     """Enter a finished run in the record; with `weights`, its checkpoint becomes the course's own."""
     from course_utils.checkpoints import header
 
-    record = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.is_file() else {}
+    record = records.read("checkpoints")
     came = header(file)
     others = [run for run in record.get(file.stem, []) if run["seed"] != came["seed"]]
     record[file.stem] = sorted([came, *others], key=lambda run: run["seed"])
-    write_text(RECORD, json.dumps(record, indent=1) + "\n")
+    records.write("checkpoints", record)
     print(came, flush=True)
     if weights:
         build_data.keep(f"checkpoints/{file.name}", file.read_bytes(), rebuild=f"python tools/train.py {number}")
@@ -57,5 +56,5 @@ def main(number: str, seeds: list[int]) -> int:
 
 if __name__ == "__main__":
     if not sys.argv[1:]:
-        sys.exit("python tools/train.py 02 [seed ...]: name the notebook whose checkpoints shall be trained")
-    sys.exit(min(1, main(sys.argv[1], [int(word) for word in sys.argv[2:]] or list(range(5)))))
+        sys.exit("python tools/train.py 02 [seed ...]: name the notebook whose checkpoints are to be trained")
+    sys.exit(min(1, main(sys.argv[1], [int(word) for word in sys.argv[2:]] or [0])))

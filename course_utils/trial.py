@@ -1,0 +1,162 @@
+"""Run a learner's function on the cases of an exercise: in a thread that can be stopped, with nothing shared."""
+
+import contextlib
+import contextvars
+import copy
+import ctypes
+import inspect
+import os
+import random
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from course_utils.compare import difference, kept, shares
+
+SECONDS = 5.0  # of CPU time, all cases of one function together
+PATIENCE = 30.0  # seconds on the clock for a function that sleeps; waiting for input or in a debugger does not count
+STOPPING = 1.0  # how long a function that runs forever is asked to stop
+ASKING = ("pdb.py", "bdb.py", "kernelbase.py", "pydevd.py", "pydevd_frame.py")  # files in which one waits for a person
+
+
+@dataclass
+class Outcome:
+    """What one call did: its result or error, each argument afterwards, and which arguments it changed or returned."""
+
+    result: Any = None
+    error: BaseException | None = None
+    after: dict = field(default_factory=dict)
+    changed: set = field(default_factory=set)
+    shared: set = field(default_factory=set)
+    finished: bool = False
+
+
+class Trial:
+    """The cases of one check, made once from `make(generator)`; every function is given copies of its own."""
+
+    def __init__(self, reference: Callable, make: Callable):
+        import torch
+
+        self.parameters = list(inspect.signature(reference).parameters.values())
+        seed()
+        self.cases = make(torch.Generator().manual_seed(0))
+        self.stuck = False  # whether the last function could not be stopped
+
+    def __len__(self) -> int:
+        return len(self.cases)
+
+    def arguments(self, index: int) -> tuple[dict, list, dict]:
+        """Return a copy of case `index`: by name, and split into positional and keyword arguments."""
+        pairs = list(zip(self.parameters, fresh(self.cases[index]), strict=False))
+        keywords = {p.name: v for p, v in pairs if p.kind is p.KEYWORD_ONLY}
+        return {p.name: v for p, v in pairs}, [v for p, v in pairs if p.name not in keywords], keywords
+
+    def run(self, function: Callable) -> list[Outcome]:
+        """Call `function` on every case, in a thread that is stopped in time; the last outcome may be unfinished.
+
+        The exception sent to the thread is SystemExit: `except Exception` lets it pass, and a thread that it ends
+        prints nothing. A thread starts with the CPU as its default device, whatever torch.set_default_device says.
+        """
+        outcomes, broken, stop = [], [], threading.Event()
+
+        def work():
+            try:
+                for i in range(len(self)):
+                    outcomes.append(Outcome())
+                    self._call(function, i, outcomes[-1], stop)
+                    if stop.is_set():
+                        return
+            except Exception as error:
+                broken.append(error)
+
+        thread = threading.Thread(target=contextvars.copy_context().run, args=(work,), daemon=True)
+        thread.start()
+        try:
+            _wait(thread)
+        finally:
+            stop.set()
+            end = time.monotonic() + STOPPING
+            while thread.is_alive() and time.monotonic() < end:
+                where = ctypes.c_ulong(thread.ident)
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(where, ctypes.py_object(SystemExit))
+                thread.join(0.05)
+            self.stuck = thread.is_alive()
+        if broken:
+            raise broken[0]
+        return list(outcomes) or [Outcome()]
+
+    def _call(self, function: Callable, index: int, outcome: Outcome, stop: threading.Event) -> None:
+        seed()
+        named, positional, keywords = self.arguments(index)
+        before = {name: kept(value) for name, value in named.items()}
+        try:
+            outcome.result = function(*positional, **keywords)
+        except BaseException as error:  # SystemExit and KeyboardInterrupt too: an answer must not end the kernel
+            outcome.error = error
+        if stop.is_set():
+            outcome.error = None
+            return
+        outcome.after = {name: kept(value) for name, value in named.items()}
+        outcome.changed = {name for name in named if difference(outcome.after[name], before[name], 0.0)}
+        outcome.shared = {name for name, value in named.items() if shares(outcome.result, value)}
+        outcome.finished = True
+
+
+def _wait(thread: threading.Thread) -> None:
+    """Wait until `thread` ends, has used SECONDS of CPU time, or has slept through PATIENCE."""
+    start, waited, last = time.process_time(), 0.0, time.monotonic()
+    while thread.is_alive() and time.process_time() - start < SECONDS and waited < PATIENCE:
+        thread.join(0.1)  # in short steps: on Windows a long one would not let Ctrl-C through
+        now = time.monotonic()
+        asking, last, passed = _asks(thread), now, now - last
+        waited += 0 if asking else passed
+
+
+def _asks(thread: threading.Thread) -> bool:
+    """Tell whether `thread` waits for a person: at an `input` of the notebook's, or in a debugger."""
+    frame = sys._current_frames().get(thread.ident)
+    while frame:
+        if os.path.basename(frame.f_code.co_filename) in ASKING:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def seed() -> None:
+    """Seed Python's, NumPy's and torch's global generators, on the CPU, for one call."""
+    import numpy
+    import torch
+
+    random.seed(0)
+    numpy.random.seed(0)
+    torch.default_generator.manual_seed(0)
+
+
+def fresh(value: Any, memo: dict | None = None) -> Any:
+    """Return a deep copy of a case; generators are copied with their state, which `copy.deepcopy` cannot do."""
+    import torch
+
+    memo = {} if memo is None else memo
+    if isinstance(value, torch.Generator):
+        return memo.setdefault(id(value), torch.Generator().set_state(value.get_state()))
+    if type(value) in (tuple, list):
+        return type(value)(fresh(item, memo) for item in value)
+    return copy.deepcopy(value, memo)
+
+
+@contextlib.contextmanager
+def undisturbed():
+    """Work on the CPU, and leave the random state of Python, NumPy and torch (there) as it was."""
+    import numpy
+    import torch
+
+    states = random.getstate(), numpy.random.get_state()
+    with torch.random.fork_rng(devices=[]), torch.device("cpu"):
+        try:
+            yield
+        finally:
+            random.setstate(states[0])
+            numpy.random.set_state(states[1])
