@@ -42,7 +42,7 @@ def load(name: str, model: nn.Module) -> nn.Module:
 
     file = f"checkpoints/{name}.safetensors"
     try:
-        tensors = load_file(verified(file))
+        tensors = load_file(_own(name) or verified(file))
     except SafetensorError:
         raise ValueError(f"data/{file} cannot be read: run `git restore data/{file}`") from None
     held = {key: tuple(value.shape) for key, value in tensors.items()}
@@ -58,6 +58,12 @@ def load(name: str, model: nn.Module) -> nn.Module:
     return model.eval()
 
 
+def _own(name: str) -> Path | None:
+    """Return the file that this long run has itself saved under `name`, if there is one."""
+    path = Path(os.environ.get(session.LONG, "")) / f"{name}.safetensors"
+    return path if session.long() and path.exists() else None
+
+
 def header(path: Path) -> dict:
     """Return what a checkpoint's header records."""
     from safetensors import safe_open
@@ -70,7 +76,7 @@ def header(path: Path) -> dict:
 
 def runs(name: str) -> list[dict]:
     """Return the headers of all long runs on record, one for each seed; the first is the checkpoint's own."""
-    return records.read("checkpoints")[name]
+    return [header(_own(name))] if _own(name) else records.read("checkpoints")[name]
 
 
 def table_of_runs(name: str) -> Shown:

@@ -13,12 +13,13 @@ def difference(got: Any, expected: Any, tolerance: float) -> tuple[str, bool] | 
     """Return ("got ..., expected ...", whether it is only a value), or None where the two are the same.
 
     The same: a number, a tensor with no dimensions and a NumPy number; a list and a tuple; any two float types;
-    an int where a float is expected; NaN and NaN. Not the same: a bool and a number, or a float tensor for an int one.
+    an int where a float is expected; NaN and NaN. Not the same: a bool and a number, a float or a float tensor where
+    an int or an int tensor is expected, a complex number where a real one is.
     """
     a, b = number(got), number(expected)
     unlike = f"got {kind(got)}, expected {kind(expected)}"
     if a is not None and b is not None:
-        if isinstance(a, bool) != isinstance(b, bool):
+        if isinstance(a, bool) != isinstance(b, bool) or _rank(a) > _rank(b):
             return unlike, False
         near = a == b or (a != a and b != b)
         if not near and not (isinstance(a, int) and isinstance(b, int)):
@@ -50,6 +51,11 @@ def difference(got: Any, expected: Any, tolerance: float) -> tuple[str, bool] | 
     else:
         return None if got is expected or got == expected else (pair(got, expected), True)
     return next(((f"in {where}, {d[0]}", d[1]) for where, d in found if d), None)
+
+
+def _rank(x: complex) -> int:
+    """Return 0 for an int, 1 for a float, 2 for a complex number."""
+    return isinstance(x, float) + 2 * isinstance(x, complex)
 
 
 def _array_difference(got: Any, expected: Any, tolerance: float) -> tuple[str, bool] | None:
@@ -112,7 +118,11 @@ def short(value: Any, digits: int = 4) -> str:
         return f"{plain:.{digits}g}" if isinstance(plain, float | complex) else str(plain)
     if is_array(value):
         size = value.numel() if hasattr(value, "numel") else value.size
-        return short(value.tolist(), digits) if 0 < size <= SMALL else kind(value).removeprefix("a ")
+        return (
+            short(value.tolist(), digits)
+            if 0 < size <= SMALL or value.shape == (0,)
+            else kind(value).removeprefix("a ")
+        )
     if isinstance(value, list | tuple):
         inside = ", ".join([short(v, digits) for v in value[:SMALL]] + ["…"] * (len(value) > SMALL))
         return f"[{inside}]" if isinstance(value, list) else f"({inside})"
@@ -146,6 +156,13 @@ def kept(value: Any) -> Any:
     if hasattr(value, "state_dict"):
         return kept(dict(value.state_dict()))
     return set(value) if isinstance(value, set) else value
+
+
+def gradients(value: Any) -> list:
+    """Return of every tensor in an argument whether it asks for a gradient, and whether it has one."""
+    if isinstance(value, list | tuple):
+        return [mark for v in value for mark in gradients(v)]
+    return [(value.requires_grad, value.grad is not None)] if hasattr(value, "requires_grad") else []
 
 
 def shares(result: Any, argument: Any) -> bool:

@@ -16,6 +16,10 @@ COLOURS = {
 # kind: (mark in front of the text, colour of the bar beside it); the mark, not the colour, carries the meaning
 KINDS = {"good": ("✔", "green"), "bad": ("✘", "red"), "hint": ("➜", "amber"), "note": ("·", "grey")}
 
+# Stars around words; not those of a formula, m**2 + v**2 or 2 * a * b, nor of *arguments
+BOLD = re.compile(r"(?<![\w*)\]])\*\*(\w[^*\n]*(?<=\S))\*\*(?![\w*])")
+STRESSED = re.compile(r"(?<![\w*)\]])\*(\w[^*\n]*(?<=\S))\*(?![\w*])")
+
 
 class Shown:
     """Hold one thing to look at, as HTML for a notebook and as plain text for everything else."""
@@ -33,8 +37,8 @@ class Shown:
 def inline(text: str) -> str:
     """Return `text` as HTML: everything escaped, `code` between back-ticks, **bold** and *stressed* between stars."""
     pieces = re.split(r"`([^`\n]+)`", html.escape(str(text), quote=False))  # every second piece is code
-    pieces[::2] = [re.sub(r"\*\*([^*\n]+)\*\*", r"<b>\1</b>", piece) for piece in pieces[::2]]
-    pieces[::2] = [re.sub(r"\*(\S[^*\n]*(?<=\S))\*", r"<em>\1</em>", piece) for piece in pieces[::2]]
+    pieces[::2] = [BOLD.sub(r"<b>\1</b>", piece) for piece in pieces[::2]]
+    pieces[::2] = [STRESSED.sub(r"<em>\1</em>", piece) for piece in pieces[::2]]
     pieces[1::2] = [f"<code>{piece}</code>" for piece in pieces[1::2]]
     return "".join(pieces).replace("\n", "<br>")
 

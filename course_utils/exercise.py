@@ -6,6 +6,7 @@ import inspect
 import linecache
 import os
 import re
+import sysconfig
 import textwrap
 import traceback
 from collections.abc import Callable
@@ -18,11 +19,11 @@ from course_utils.compare import RETURN_MISSING, code, difference, kind, short
 from course_utils.display import Shown, message
 from course_utils.trial import Outcome, Trial, undisturbed
 
-KIND = {"passed": "good", "wrong": "bad", "not attempted": "note"}
+KIND = {"passed": "good", "wrong": "bad", "not attempted": "note", "not checked": "note"}
 
 
 class Feedback(Shown):
-    """Hold what a check says; `status` is one of "passed", "wrong", "not attempted"."""
+    """Hold what a check says; `status` is one of "passed", "wrong", "not attempted", "not checked"."""
 
     def __init__(self, status: str, sentence: str):
         shown = message(sentence, KIND[status])
@@ -37,11 +38,33 @@ class Mistake:
     function: Callable
     feedback: str
 
+    def of(self, reference: Callable) -> Callable:
+        return self.function
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A common wrong answer that is the reference with `old` replaced by `new`, wherever `old` occurs; its feedback."""
+
+    old: str
+    new: str
+    feedback: str
+
+    def of(self, reference: Callable) -> Callable:
+        """Return the wrong answer; a ValueError if the reference does not contain `old`."""
+        source = textwrap.dedent(inspect.getsource(reference))
+        if self.old not in source:
+            raise ValueError(f"Edit: {reference.__name__} does not contain {self.old!r}")
+        space = dict(reference.__globals__)
+        exec(source.replace(self.old, self.new), space)
+        return space[reference.__name__]
+
 
 @dataclass(kw_only=True, repr=False, eq=False)
 class Exercise:
     """One exercise: its reference, the cases it is checked on, its hints, and the mistakes it knows.
 
+    Its name is the reference's, without `_reference`; its notebook is that of the module (`exercises.MODULES`).
     `cases(generator)` returns a list of tuples, one value per parameter of the reference (keyword-only ones too).
     Every call gets copies of its own, so that no answer can spoil the next one's input.
     If the reference changes an argument or returns a part of one, so may the answer; where the reference raises,
@@ -49,31 +72,52 @@ class Exercise:
     """
 
     reference: Callable
-    notebook: str
-    name: str
-    title: str
-    minutes: int
-    difficulty: int
     cases: Callable
     hints: list[str]
-    mistakes: list[Mistake] = field(default_factory=list)
+    mistakes: list[Mistake | Edit] = field(default_factory=list)
     look_at: str = ""
     afterwards: str = ""
     tolerance: float = 1e-5
     hints_shown: int = field(default=0, init=False)
 
+    @property
+    def name(self) -> str:
+        return self.reference.__name__.removesuffix("_reference")
+
+    @property
+    def notebook(self) -> str:
+        from course_utils.exercises import MODULES
+
+        module = self.reference.__module__.rpartition(".")[2]
+        return next((number for number, name in MODULES.items() if name == module), "")
+
     def __repr__(self) -> str:
-        return f"Exercise {self.title}: about {self.minutes} minutes, difficulty {self.difficulty} of 3"
+        return f"Exercise `{self.name}`: `ex.{self.name}.check({self.name})`, `.hint()`, `.solution()`"
 
     def check(self, answer: Any) -> Feedback:
         """Return what is to be said about `answer`, a function; never raises, whatever the function does."""
         try:
             status, sentence = self.judge(answer)
-        except Exception as error:  # an object that cannot even be compared or printed
+        except (Exception, SystemExit) as error:  # an object that cannot even be compared or printed
             said = f"the check could not look at what came back ({type(error).__name__})"
             status, sentence = "wrong", f"`{self.name}`: {said}; return plain tensors, numbers, lists or tuples."
         events = {"wrong": ["attempted"], "passed": ["attempted", "passed"]}.get(status, [])
         return Feedback(status, sentence + "".join(dict.fromkeys(self._record(event) for event in events)))
+
+    def use(self, answer: Any) -> Callable:
+        """Return `answer` if it passes the check, else the tested reference; the notebook goes on with it."""
+        try:
+            return answer if self.judge(answer)[0] == "passed" else self.reference
+        except (Exception, SystemExit):
+            return self.reference
+
+    def case(self, number: int) -> dict:
+        """Return the arguments of case `number`, from 1 on, by name: `answer(**ex.NAME.case(2))` tries it."""
+        with undisturbed():
+            runner = Trial(self.reference, self.cases)
+        if not 1 <= number <= len(runner):
+            raise ValueError(f"case takes a number from 1 to {len(runner)}, got {number!r}")
+        return runner.arguments(number - 1)[0]
 
     def hint(self) -> Shown:
         """Return the hints so far and one more; after the last, say what is left."""
@@ -85,7 +129,7 @@ class Exercise:
 
     def solution(self) -> Shown:
         """Return the reference's own source, under the exercise's name."""
-        said = message(f"One solution of exercise {self.title}, the one that answers are compared with:")
+        said = message(f"One solution of `{self.name}`, the one that answers are compared with:")
         code, after = self.source(), self._record("solution").strip()
         tail = message(after) if after else Shown(markup="", text="")
         return Shown(
@@ -113,11 +157,15 @@ class Exercise:
             if stubs:
                 if _more_than_a_stub(answer, stubs[0]):
                     return "wrong", f"`{self.name}` still has its `raise NotImplementedError`: take that line out."
-                said = f"not attempted yet; about {self.minutes} minutes"
-                return "not attempted", f"Exercise {self.title}: {said}. `ex.{self.name}.hint()` gives a hint."
+                return "not attempted", f"`{self.name}`: not attempted yet. `ex.{self.name}.hint()` gives a hint."
             if not came[-1].finished:
                 return "wrong", self._unfinished(_shown(runner, len(came) - 1), stuck=runner.stuck)
             wanted = runner.run(self.reference)
+            broken = next((w.error for w in wanted if w.error is not None and not _on_purpose(w.error)), None)
+            if broken is not None or not wanted[-1].finished:
+                why = code(f"{type(broken).__name__}: {broken}") if broken is not None else "it takes too long"
+                said = "this says nothing about your answer, and nothing was counted. Restart the kernel and try again"
+                return "not checked", f"`{self.name}`: the check's own solution fails here ({why}); {said}."
             both = list(enumerate(zip(came, wanted, strict=True)))
             shown = [_shown(runner, i) for i in range(len(runner))]
             problems = (look(shown[i], c, w) for look in (self._problem, self._sharing) for i, (c, w) in both)
@@ -126,10 +174,10 @@ class Exercise:
                 said = said.removesuffix("?") + " on one of the ways through the function?"
             if not said:
                 done = f"right, checked on {len(runner)} case{'s' * (len(runner) != 1)}."
-                return "passed", f"Exercise {self.title}: {done} {self.afterwards}".strip()
+                return "passed", f"`{self.name}`: {done} {self.afterwards}".strip()
             for mistake in self.mistakes:
-                if self._alike(came, runner.run(mistake.function)):
-                    return "wrong", f"{said}. {mistake.feedback}"
+                if self._alike(came, runner.run(mistake.of(self.reference))):
+                    return "wrong", f"{said}{'' if said.endswith('?') else '.'} {mistake.feedback}"
             said += f"; look at {self.look_at}" if is_value and self.look_at else ""
             return "wrong", said if said.endswith("?") else f"{said}."
 
@@ -163,6 +211,8 @@ class Exercise:
             return f"`{self.name}` raises {error}{_where(came.error)} on {inputs}", False
         if wanted.error is not None and came.error is None:
             return f"For {inputs}: got {kind(came.result)}, expected a `{type(wanted.error).__name__}` raised", False
+        for name in sorted(came.marked - wanted.marked):
+            return f"`{self.name}` asks its argument `{name}` for a gradient; work on `{name}.detach().clone()`", False
         for name in sorted(came.changed - wanted.changed):
             return f"`{self.name}` changes its argument `{name}` in place; work on a copy or make a new one", False
         found = self._differs(came, wanted)
@@ -187,7 +237,7 @@ class Exercise:
 
     def _alike(self, came: list[Outcome], mistaken: list[Outcome]) -> bool:
         return mistaken[-1].finished and all(
-            type(c.error) is type(m.error)
+            (type(c.error), str(c.error or "")) == (type(m.error), str(m.error or ""))
             and c.changed == m.changed
             and c.shared <= m.shared
             and not self._differs(c, m)
@@ -203,8 +253,11 @@ class Exercise:
 
 
 def _shown(runner: Trial, index: int) -> str:
-    """Return the arguments of case `index` in words."""
-    return code(", ".join(f"{name}={short(value)}" for name, value in runner.arguments(index)[0].items()), 160)
+    """Return the arguments of case `index` in words: whole if they are short, else with how to get them."""
+    named = runner.arguments(index)[0]
+    text = ", ".join(f"{name}={short(value)}" for name, value in named.items())
+    whole = len(text) <= 160 and " of shape (" not in text and "…" not in text
+    return code(text, 160) + ("" if whole else f" (case {index + 1}: `ex.{runner.name}.case({index + 1})` gives it)")
 
 
 def _bare(signature: inspect.Signature) -> str:
@@ -216,6 +269,12 @@ def _steps(error: BaseException | None) -> list:
     """Return (code, line) of every step to the error that is not ours."""
     steps = traceback.walk_tb(error.__traceback__ if error else None)
     return [(frame.f_code, line) for frame, line in steps if frame.f_code.co_filename != trial.__file__]
+
+
+def _on_purpose(error: BaseException) -> bool:
+    """Tell whether the last step to `error` is a `raise`."""
+    frame, line = list(traceback.walk_tb(error.__traceback__))[-1]
+    return linecache.getline(frame.f_code.co_filename, line).strip().startswith("raise ")
 
 
 def _left_as_stub(error: BaseException | None) -> bool:
@@ -240,10 +299,9 @@ def _more_than_a_stub(answer: Callable, error: BaseException) -> bool:
 
 def _where(error: BaseException) -> str:
     """Return " in line n, `source`" for the last step of the error in the learner's own file or cell."""
-    import torch
-
-    library = os.path.dirname(torch.__file__)
-    steps = [step for step in _steps(error) if not step[0].co_filename.startswith(library)]
+    libraries = [*{sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}]
+    libraries.append(os.path.dirname(__file__))
+    steps = [step for step in _steps(error) if not step[0].co_filename.startswith((*libraries, "<frozen"))]
     own = [step for step in steps if step[0].co_filename == steps[0][0].co_filename]
     if not own:
         return ""

@@ -8,7 +8,9 @@ import matplotlib
 import matplotlib.pyplot as plt
 import torch
 from matplotlib.collections import LineCollection
+from matplotlib.patches import FancyBboxPatch
 
+from course_utils.describe import describe
 from course_utils.display import COLOURS
 
 CYCLE = [COLOURS[name] for name in ("blue", "red", "green", "purple", "amber", "grey")]
@@ -48,7 +50,7 @@ def new(columns: int = 1, rows: int = 1, *, width: float = 8.4, height: float = 
 
 
 def show(fig, alt: str) -> None:
-    """Show `fig` as a PNG with the text alternative `alt`, and close it.
+    """Show `fig` as a PNG, and close it; its text alternative is the sentence `alt` and what the axes say.
 
     It is shown as HTML, since neither JupyterLab nor nbconvert gives a bare PNG its text alternative.
     """
@@ -58,6 +60,7 @@ def show(fig, alt: str) -> None:
     if not alt.strip():
         raise ValueError("show(fig, alt) needs a sentence that says what the figure shows, for those who cannot see it")
     drawn, buffer = io.BytesIO(), io.BytesIO()
+    alt = f"{alt} {describe(fig)}".strip()
     fig.savefig(drawn, format="png", dpi=DPI * SHARPNESS)
     plt.close(fig)
     with Image.open(drawn) as picture:
@@ -71,6 +74,39 @@ def show(fig, alt: str) -> None:
     image = base64.b64encode(buffer.getvalue()).decode("ascii")
     tag = f'<img src="data:image/png;base64,{image}" width="{width}" height="{height}" alt="{html.escape(alt)}">'
     display({"text/html": tag, "text/plain": alt}, raw=True)
+
+
+def diagram(boxes: dict, arrows: list[tuple], *, ax=None, size: tuple[float, float] = (1.7, 0.62)) -> None:
+    """Draw the plan of an architecture: boxes {name: (x, y, text, colour)} of one size, arrows [(from, to), …].
+
+    x and y are the middle of a box; `size` is its width and height, in the same units.
+    """
+    ax = ax or plt.gca()
+    width, height = size
+    drawn = {}
+    for name, (x, y, text, colour) in boxes.items():
+        corner, shape = (x - width / 2, y - height / 2), f"round,pad=0,rounding_size={height / 6}"
+        look = {"edgecolor": COLOURS[colour], "facecolor": "none", "linewidth": 1.5}
+        drawn[name] = ax.add_patch(FancyBboxPatch(corner, width, height, boxstyle=shape, **look))
+        ax.text(x, y, text, ha="center", va="center", fontsize=10, linespacing=1.1)
+    for start, end in arrows:
+        ax.annotate(
+            "",
+            xy=boxes[end][:2],
+            xytext=boxes[start][:2],
+            arrowprops={
+                "arrowstyle": "-|>",
+                "color": COLOURS["grey"],
+                "patchA": drawn[start],
+                "patchB": drawn[end],
+                "shrinkA": 1,
+                "shrinkB": 1,
+            },
+        )
+    xs, ys = ([box[i] for box in boxes.values()] for i in (0, 1))
+    ax.set_xlim(min(xs) - width * 0.55, max(xs) + width * 0.55)
+    ax.set_ylim(min(ys) - height * 0.7, max(ys) + height * 0.7)
+    ax.axis("off")
 
 
 def digits(x: torch.Tensor, *, ax=None, titles: list[str] | None = None) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from course_utils.compare import difference, kept, shares
+from course_utils.compare import difference, gradients, kept, shares
 
 SECONDS = 5.0  # of CPU time, all cases of one function together
 PATIENCE = 30.0  # seconds on the clock for a function that sleeps; waiting for input or in a debugger does not count
@@ -24,12 +24,13 @@ ASKING = ("pdb.py", "bdb.py", "kernelbase.py", "pydevd.py", "pydevd_frame.py")  
 
 @dataclass
 class Outcome:
-    """What one call did: its result or error, each argument afterwards, and which arguments it changed or returned."""
+    """What one call did: its result or error, each argument afterwards, and which it changed, marked or shared."""
 
     result: Any = None
     error: BaseException | None = None
     after: dict = field(default_factory=dict)
     changed: set = field(default_factory=set)
+    marked: set = field(default_factory=set)
     shared: set = field(default_factory=set)
     finished: bool = False
 
@@ -40,6 +41,7 @@ class Trial:
     def __init__(self, reference: Callable, make: Callable):
         import torch
 
+        self.name = reference.__name__.removesuffix("_reference")
         self.parameters = list(inspect.signature(reference).parameters.values())
         seed()
         self.cases = make(torch.Generator().manual_seed(0))
@@ -69,8 +71,9 @@ class Trial:
                     self._call(function, i, outcomes[-1], stop)
                     if stop.is_set():
                         return
-            except Exception as error:
-                broken.append(error)
+            except BaseException as error:  # SystemExit too, from a result's own methods
+                if not stop.is_set():
+                    broken.append(error)
 
         thread = threading.Thread(target=contextvars.copy_context().run, args=(work,), daemon=True)
         thread.start()
@@ -85,13 +88,14 @@ class Trial:
                 thread.join(0.05)
             self.stuck = thread.is_alive()
         if broken:
-            raise broken[0]
+            raise RuntimeError("a result could not be looked at") from broken[0]
         return list(outcomes) or [Outcome()]
 
     def _call(self, function: Callable, index: int, outcome: Outcome, stop: threading.Event) -> None:
         seed()
         named, positional, keywords = self.arguments(index)
         before = {name: kept(value) for name, value in named.items()}
+        marks = {name: gradients(value) for name, value in named.items()}
         try:
             outcome.result = function(*positional, **keywords)
         except BaseException as error:  # SystemExit and KeyboardInterrupt too: an answer must not end the kernel
@@ -101,6 +105,7 @@ class Trial:
             return
         outcome.after = {name: kept(value) for name, value in named.items()}
         outcome.changed = {name for name in named if difference(outcome.after[name], before[name], 0.0)}
+        outcome.marked = {name for name, value in named.items() if gradients(value) != marks[name]}
         outcome.shared = {name for name, value in named.items() if shares(outcome.result, value)}
         outcome.finished = True
 

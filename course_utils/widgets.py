@@ -7,7 +7,7 @@ def explore(draw: Callable, **controls) -> None:
     """Show a control for each argument of `draw` and, below them, what `draw` shows; redraw when a control is let go.
 
     A control is given as slider=(low, high, step, start) of numbers, or menu=["first", "second"], which starts at the
-    first. What `draw` raises is shown below the controls.
+    first, or text="what is there at the start". What `draw` raises is shown below the controls.
     """
     import ipywidgets
     from IPython.display import display
@@ -23,6 +23,8 @@ def _control(name: str, given):
 
     label = name.replace("_", " ")
     style, layout = {"description_width": "initial"}, {"width": "260px"}
+    if isinstance(given, str):
+        return ipywidgets.Text(given, description=label, continuous_update=False, style=style, layout=layout)
     if all(isinstance(choice, str) for choice in given):
         return ipywidgets.Dropdown(options=given, description=label, style=style, layout=layout)
     low, high, step, start = given

@@ -162,3 +162,15 @@ def errors(said: Sequence[Sequence[str]], words: Sequence[Word]) -> tuple[float,
         nearest, minus = min((edit_distance(way, right), -len(right)) for right in word.spoken)
         distance, length, wrong = distance + nearest, length - minus, wrong + (nearest > 0)
     return 100 * distance / length, 100 * wrong / len(words)
+
+
+def errors_by_length(
+    said: Sequence[Sequence[str]], words: Sequence[Word], spans: Sequence[tuple[int, int]]
+) -> dict[str, float]:
+    """Return the % of phonemes said wrongly in the words of each span of lengths, first and last: {"9–11": %, ...}."""
+    found = {}
+    for low, high in spans:
+        which = [i for i, word in enumerate(words) if low <= len(word.spelling) <= high]
+        some = [said[i] for i in which], [words[i] for i in which]
+        found[f"{low}" if low == high else f"{low}–{high}"] = errors(*some)[0]
+    return found

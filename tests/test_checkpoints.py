@@ -26,6 +26,7 @@ def saved(tmp_path, monkeypatch):
     model(torch.randn(8, 1, 5, 5))
     checkpoints.save("small", model, steps=12, test_error=0.25)
     listed(tmp_path)
+    monkeypatch.delenv(session.LONG)
     return model
 
 
@@ -47,9 +48,11 @@ def test_a_loaded_model_is_the_saved_one_and_ready_to_be_used(saved):
     assert int(model[1].num_batches_tracked) == 1
 
 
-def test_in_half_precision_the_file_is_smaller_and_holds_the_rounded_weights(saved, tmp_path):
+def test_in_half_precision_the_file_is_smaller_and_holds_the_rounded_weights(saved, tmp_path, monkeypatch):
     rounded = network(hidden=400).half().float()
+    monkeypatch.setenv(session.LONG, str(tmp_path / "checkpoints"))
     checkpoints.save("small", rounded, steps=1, half=True)
+    monkeypatch.delenv(session.LONG)
     listed(tmp_path)
     assert (tmp_path / "checkpoints" / "small.safetensors").stat().st_size < 4 * 400 * 9
     loaded = checkpoints.load("small", network(hidden=400))
@@ -119,3 +122,27 @@ def test_a_finished_long_run_is_kept_in_the_record_in_the_manifest_and_as_a_file
     train.keep(came, "02", weights=False)  # the same seed again replaces it
     assert [run["seed"] for run in checkpoints.runs("small")] == [0]
     assert torch.equal(checkpoints.load("small", network())[0].weight, saved[0].weight)
+
+
+def test_a_long_run_loads_what_it_has_itself_saved(tmp_path, monkeypatch):
+    monkeypatch.setenv(session.LONG, str(tmp_path))
+    model = network()
+    checkpoints.save("own", model, steps=3)
+    assert torch.equal(checkpoints.load("own", network())[0].weight, model[0].weight)
+    assert [run["steps"] for run in checkpoints.runs("own")] == [3]
+
+
+def test_what_a_long_run_saved_is_kept_even_if_a_later_cell_fails(saved, tmp_path, monkeypatch, capsys):
+    import nbformat
+    import train
+
+    start = 'from torch import nn\nfrom course_utils import checkpoints, session\nsession.start("99", version="1.0")'
+    save = 'checkpoints.save("kept", nn.Linear(2, 1), steps=7)'
+    cells = [nbformat.v4.new_code_cell(source) for source in (start, save, "1 / 0", "pass")]
+    cells[1].metadata["tags"] = cells[3].metadata["tags"] = ["checkpoint"]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "99_try.ipynb")
+    monkeypatch.setattr(train.build_data, "DATA", tmp_path)
+    assert train.main(str(tmp_path / "99_try.ipynb"), [0]) == 1
+    assert "ZeroDivisionError" in capsys.readouterr().out
+    assert [(run["seed"], run["steps"]) for run in checkpoints.runs("kept")] == [(0, 7)]
+    checkpoints.load("kept", nn.Linear(2, 1))

@@ -12,6 +12,7 @@ import matplotlib
 import pytest
 
 from course_utils import claims, course, display, figures, session, widgets
+from course_utils.describe import describe
 
 matplotlib.use("agg")
 
@@ -164,6 +165,14 @@ def test_whatever_a_text_contains_is_shown_as_text():
     assert "<script>" not in markup and "<code>a&lt;b**2 - c**2</code>" in markup and "<b>bold</b>" in markup
 
 
+def test_the_stars_of_a_formula_stay():
+    adam = "m / (1 − beta1**t), v = beta2 * v + (1 − beta2) * grad**2, f(*arguments, **options) and w**2"
+    assert display.inline(adam) == adam
+    assert display.inline("**all of it**, (*new*) and *two words*.") == (
+        "<b>all of it</b>, (<em>new</em>) and <em>two words</em>."
+    )
+
+
 def test_a_table_has_headers_and_a_caption():
     shown = display.table(["a", "b"], [["1", "<2>"]], caption="Two things")
     assert shown._repr_html_().count('<th scope="col"') == 2 and "<caption" in shown._repr_html_()
@@ -186,6 +195,44 @@ def test_every_colour_stands_out_on_a_light_and_on_a_dark_page(name, page):
     assert (light + 0.05) / (dark + 0.05) >= 3
 
 
+def described(draw, columns=1):
+    """The words for a figure that `draw(axes)` has drawn."""
+    import matplotlib.pyplot as plt
+
+    fig, axes = figures.new(columns)
+    draw(axes)
+    plt.close(fig)
+    return describe(fig)
+
+
+def test_a_figure_says_its_labels_scales_and_each_labelled_series():
+    def draw(ax):
+        ax.semilogx([1, 10, 100], [2.3, 2.5, 0.31], label="64 at a time")
+        ax.plot([1, 100], [1, math.nan], color="grey")  # without a label: a help to the eye
+        ax.axhline(0.35, label="goal")
+        ax.set(xlabel="passes", ylabel="loss $L_1$")
+
+    said = "Loss L_1 against passes (x logarithmic): 64 at a time from 2.3 to 0.31, highest 2.5; goal at 0.35."
+    assert described(draw) == said
+
+
+def test_bars_are_named_as_the_axis_names_them_and_the_only_line_needs_no_label():
+    lying = lambda ax: (ax.barh(["linear", "two layers"], [7.4, 1.5]), ax.set(xlabel="errors (%)"))
+    standing = lambda ax: (ax.bar(["a", "b"], [1, 2]), ax.set(ylabel="count"))
+    line = lambda ax: (ax.plot([3, 1, 2]), ax.axvline(1), ax.set(ylabel="loss"))
+    assert described(lying) == "Errors (%): linear 7.4; two layers 1.5."
+    assert described(standing) == "Count: a 1; b 2."
+    assert described(line) == "Loss: from 3 to 2, lowest 1."
+
+
+def test_pictures_say_their_titles_alike_panels_once_and_a_colour_bar_its_range():
+    assert described(lambda ax: ax.axis("off")) == ""
+    panels = lambda axes: [ax.set(title=t, xlabel="$w_1$", ylabel="$w_2$") for ax, t in zip(axes, "ab", strict=True)]
+    assert described(panels, columns=2) == "“a”, “b”: w_2 against w_1."
+    bar = lambda ax: ax.figure.colorbar(ax.imshow([[0, 4]]), label="gate")
+    assert described(bar) == "Colour: gate, 0 to 4."
+
+
 def test_a_figure_is_shown_with_its_text_alternative_and_closed(monkeypatch):
     import IPython.display
     import matplotlib.pyplot as plt
@@ -194,11 +241,12 @@ def test_a_figure_is_shown_with_its_text_alternative_and_closed(monkeypatch):
     monkeypatch.setattr(IPython.display, "display", lambda data, raw: sent.append(data))
     fig, ax = figures.new()
     ax.plot([1, 2])
+    ax.set(ylabel="loss")
     figures.show(fig, 'A "line" that rises.')
-    assert sent[0]["text/plain"] == 'A "line" that rises.' and not plt.get_fignums()
+    assert sent[0]["text/plain"] == 'A "line" that rises. Loss: from 1 to 2.' and not plt.get_fignums()
     tag = sent[0]["text/html"]
     assert tag.startswith('<img src="data:image/png;base64,iVBOR')
-    assert 'width="840" height="320" alt="A &quot;line&quot; that rises.">' in tag
+    assert 'width="840" height="320" alt="A &quot;line&quot; that rises. Loss: from 1 to 2.">' in tag
     with pytest.raises(ValueError, match="needs a sentence"):
         figures.show(figures.new()[0], " ")
 
@@ -258,6 +306,17 @@ def test_a_widget_draws_at_the_start_and_after_each_change(monkeypatch):
     controls[1].value = 7
     assert seen[1:] == [{"rate": 0.5, "steps": 2, "kind": "b"}, {"rate": 0.5, "steps": 7, "kind": "b"}]
     assert all(not getattr(control, "continuous_update", False) for control in controls)
+
+
+def test_a_widget_takes_a_text_and_draws_it_anew_when_it_is_changed(monkeypatch):
+    import IPython.display
+
+    seen, shown = [], []
+    monkeypatch.setattr(IPython.display, "display", shown.append)
+    widgets.explore(lambda **values: seen.append(values), word="night")
+    (field,) = shown[0].children[0].children
+    field.value = "knight"
+    assert seen == [{"word": "night"}, {"word": "knight"}] and not field.continuous_update
 
 
 def test_the_table_of_contents_names_notebooks_that_there_are():

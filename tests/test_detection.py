@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from course_utils.detection import Detections, average_precision, match, mean_average_precision
-from course_utils.exercises import convolutions as ex
+from course_utils.exercises import convolutional_networks as ex
 
 BOX, NEAR, FAR = [0.0, 0, 10, 10], [2.0, 0, 12, 10], [30.0, 30, 40, 40]
 

@@ -119,3 +119,13 @@ def test_errors_are_counted_against_the_nearest_accepted_pronunciation():
     # one wrong of 6 sounds of the second way, two missing of 3: 3 of 9; both words wrong
     assert words.errors([tuple("TAMATU"), ("K",)], [tomato, cat]) == (pytest.approx(100 * 3 / 9), 100.0)
     assert words.errors([(), ("K", "AE", "T")], [tomato, cat]) == (pytest.approx(100 * 6 / 9), 50.0)
+
+
+def test_errors_by_length_are_those_of_the_words_of_each_span():
+    some = [
+        words.Word("cat", [("K", "AE", "T")]),
+        words.Word("bird", [("B", "ER", "D")]),
+        words.Word("is", [("IH", "Z")]),
+    ]
+    said = [("K", "AE", "T"), ("B", "ER", "T"), ("IH",)]
+    assert words.errors_by_length(said, some, [(2, 2), (3, 4)]) == {"2": 50.0, "3–4": pytest.approx(100 / 6)}

@@ -40,17 +40,17 @@ def execute(
     spent: dict | None = None,
     timeout: int | None = 1800,
 ) -> nbformat.NotebookNode:
-    """Return the notebook at `path`, executed in a fresh kernel, up to the first cell tagged `until` if that is given.
+    """Return the notebook at `path`, executed in a fresh kernel, up to the last cell tagged `until` if that is given.
 
-    `widgets=False` leaves out the explorers, on which nothing depends: on a busy machine nbclient may miss that one has
-    been shown, and wait for ever (jupyter/nbclient issue 312).
+    nbclient may miss that an explorer has been shown, and wait forever (jupyter/nbclient issue 312): it is shown again
+    after 90 seconds. `widgets=False` leaves out the explorers, on which nothing depends.
     `on_start(pid)` is told the kernel's process; the dict `spent` is given the seconds spent in cells of each tag.
     No cell may take longer than `timeout` seconds (None: as long as it likes).
     """
     notebook = nbformat.read(path, as_version=4)
     client = nbclient.NotebookClient(
         notebook,
-        timeout=timeout,
+        timeout_func=lambda cell: 90 if "widget" in cell.metadata.get("tags", []) else timeout,
         record_timing=False,
         coalesce_streams=True,
         skip_cells_with_tag="" if widgets else "widget",
@@ -63,10 +63,16 @@ def execute(
             on_start(client.km.provisioner.pid)
         for index, cell in enumerate(notebook.cells):
             start, tags = time.perf_counter(), cell.metadata.get("tags", [])
-            client.execute_cell(cell, index)
+            for tries_left in (2, 1, 0):
+                try:
+                    client.execute_cell(cell, index)
+                    break
+                except nbclient.exceptions.CellTimeoutError:
+                    if "widget" not in tags or not tries_left:
+                        raise
             for tag in tags if spent is not None else []:
                 spent[tag] = spent.get(tag, 0) + time.perf_counter() - start
-            if until in tags:
+            if until in tags and not any(until in c.metadata.get("tags", []) for c in notebook.cells[index + 1 :]):
                 break
         client.set_widgets_metadata()
     clean(notebook)
@@ -80,9 +86,13 @@ def clean(notebook: nbformat.NotebookNode) -> None:
         for output in model["state"].get("outputs", []):
             if output["output_type"] == "error":
                 raise RuntimeError(f"inside a widget: {output['ename']}: {output['evalue']}")
+    executed = 0
     for cell in notebook.cells:
         if cell.cell_type != "code":
             continue
+        if cell.execution_count:  # a cell that was run twice leaves no gap
+            executed += 1
+            cell.execution_count = executed
         cell.metadata.pop("execution", None)
         outputs = []
         for output in cell.outputs:

@@ -16,13 +16,12 @@ from run import environment, execute, notebooks
 from course_utils import records
 
 
-def train(path: Path, seed: int, folder: Path) -> Path:
-    """Execute the notebook at `path` as a long run under `seed`; its checkpoints are then in `folder`."""
+def train(path: Path, seed: int, folder: Path) -> None:
+    """Execute the notebook at `path` as a long run under `seed`; what it saves is in `folder`, even if a cell fails."""
     folder.mkdir()
     settings = {"COURSE_SEED": str(seed), "COURSE_LONG": str(folder), "COURSE_STRICT": "", "OMP_NUM_THREADS": "1"}
     with tempfile.TemporaryDirectory() as progress:
         execute(path, env=environment(progress, **settings), until="checkpoint", widgets=False, timeout=None)
-    return folder
 
 
 def keep(file: Path, number: str, *, weights: bool) -> None:
@@ -46,11 +45,12 @@ def main(number: str, seeds: list[int]) -> int:
         runs = {pool.submit(train, path, seed, Path(folder) / str(seed)): seed for seed in seeds}
         for run in as_completed(runs):
             try:
-                for file in sorted(run.result().glob("*.safetensors")):
-                    keep(file, number, weights=runs[run] == 0)
+                run.result()
             except Exception as error:
                 failed += 1
                 print(f"seed {runs[run]}: {error}", flush=True)
+            for file in sorted((Path(folder) / str(runs[run])).glob("*.safetensors")):
+                keep(file, number, weights=runs[run] == 0)
     return failed
 
 

@@ -1,16 +1,21 @@
-"""The exercises, a module for each notebook: references, cases, hints and common mistakes."""
+"""The exercises, a module for each notebook, named like its file: references, cases, hints and common mistakes."""
 
 import importlib
-import pkgutil
 
 from course_utils.exercise import Exercise
 
+MODULES = {
+    "01": "gradient_descent",
+    "02": "convolutional_networks",
+    "03": "recurrent_networks",
+    "04": "transformers",
+}
+
 
 def by_notebook() -> dict[str, list[Exercise]]:
-    """Return all exercises by the number of their notebook, {"01": in order, ...}; they are where they are declared."""
-    found: dict[str, list[Exercise]] = {}
-    for name in sorted(module.name for module in pkgutil.iter_modules(__path__)):
-        for value in vars(importlib.import_module(f"{__name__}.{name}")).values():
-            if isinstance(value, Exercise):
-                found.setdefault(value.notebook, []).append(value)
-    return dict(sorted(found.items()))
+    """Return all exercises by the number of their notebook, {"01": in order, ...}."""
+    modules = {number: importlib.import_module(f"{__name__}.{name}") for number, name in MODULES.items()}
+    return {
+        number: [value for value in vars(module).values() if isinstance(value, Exercise)]
+        for number, module in modules.items()
+    }
