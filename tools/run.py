@@ -1,7 +1,8 @@
 """Execute notebooks and save them fit to commit: python tools/run.py [01 ...]  (none named: all)
 
 A second run of an unchanged notebook leaves no difference: no times of day, no widget state, no progress bars; in the
-place of each widget stands the figure that it shows at the start. Fails on an error, inside a widget too.
+place of each widget is the figure that it shows at the start. Fails on an error, inside a widget too. One thread each,
+as in tools/seeds.py: sums in another order round differently, and a run of seed 0 should agree with the record.
 """
 
 import contextlib
@@ -126,5 +127,5 @@ def notebooks(names: Sequence[str] = (), *, drafts: bool = True) -> list[Path]:
 if __name__ == "__main__":
     for path in notebooks(sys.argv[1:]):
         with tempfile.TemporaryDirectory() as folder:
-            write(path, execute(path, env=environment(folder)))
+            write(path, execute(path, env=environment(folder, OMP_NUM_THREADS="1")))
         print(f"{path.name}: executed and saved, {path.stat().st_size // 1000} kB")
