@@ -30,7 +30,8 @@ def difference(got: Any, expected: Any, tolerance: float) -> tuple[str, bool] | 
         return _array_difference(got, expected, tolerance)
     if isinstance(expected, list | tuple) and isinstance(got, list | tuple):
         if len(got) != len(expected):
-            return unlike, False
+            plain = all(len(side) <= SMALL and None not in map(number, side) for side in (got, expected))
+            return (pair(got, expected), True) if plain else (unlike, False)
         found = [(f"item {i}", difference(g, e, tolerance)) for i, (g, e) in enumerate(zip(got, expected, strict=True))]
     elif isinstance(expected, dict) and isinstance(got, dict):
         if got.keys() != expected.keys():

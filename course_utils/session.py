@@ -12,6 +12,7 @@ from course_utils import __version__
 from course_utils.display import Shown, message
 
 LONG = "COURSE_LONG"  # set by tools/train.py: the folder that a long run's checkpoints go to
+ONLY = "COURSE_LONG_ONLY"  # set by it too: the one checkpoint that is asked for, if not all
 _begun = ("", time.monotonic())  # the notebook and when it was started
 
 
@@ -65,9 +66,10 @@ def minutes() -> float:
     return (time.monotonic() - _begun[1]) / 60
 
 
-def long() -> bool:
-    """Return whether this is a long run, by tools/train.py, that trains for a checkpoint."""
-    return bool(os.environ.get(LONG))
+def long(checkpoint: str = "") -> bool:
+    """Return whether this is a long run, by tools/train.py, for this checkpoint if it is named; else for any."""
+    only = os.environ.get(ONLY)
+    return bool(os.environ.get(LONG)) and (not only or not checkpoint or only == checkpoint)
 
 
 def seed() -> int:

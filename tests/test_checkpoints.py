@@ -146,3 +146,12 @@ def test_what_a_long_run_saved_is_kept_even_if_a_later_cell_fails(saved, tmp_pat
     assert "ZeroDivisionError" in capsys.readouterr().out
     assert [(run["seed"], run["steps"]) for run in checkpoints.runs("kept")] == [(0, 7)]
     checkpoints.load("kept", nn.Linear(2, 1))
+
+
+def test_a_long_run_can_be_for_one_checkpoint_of_several(monkeypatch):
+    monkeypatch.delenv(session.LONG, raising=False)
+    assert not session.long() and not session.long("names")
+    monkeypatch.setenv(session.LONG, "somewhere")
+    assert session.long() and session.long("names")
+    monkeypatch.setenv(session.ONLY, "names")
+    assert session.long() and session.long("names") and not session.long("transformer")

@@ -304,6 +304,8 @@ def test_a_return_that_is_missing_on_one_way_only_is_asked_about_so():
 def test_short_lists_of_numbers_of_unlike_length_are_shown_in_full():
     said = of(lambda x: torch.tensor([2, 0]), 1).check(lambda x: torch.tensor([2, 1, 0])).text
     assert "got `[2, 1, 0]`, expected `[2, 0]`" in said
+    said = of(lambda x: [2, 0], 1).check(lambda x: [2, 1, 0]).text
+    assert "got `[2, 1, 0]`, expected `[2, 0]`" in said
 
 
 @pytest.mark.parametrize(
@@ -318,7 +320,7 @@ def test_short_lists_of_numbers_of_unlike_length_are_shown_in_full():
         (torch.tensor(1.0), torch.ones(1), "got a tensor of shape (1,), expected a tensor of shape () holding `1`"),
         (torch.ones(2), torch.ones(2) > 0, "got a tensor of `torch.bool`, expected `torch.float32`"),
         (torch.ones(2).long(), torch.ones(2), "got a tensor of `torch.float32`, expected `torch.int64`"),
-        ((1.0, 2.0), (1.0,), "got a `tuple` of 1, expected a `tuple` of 2"),
+        ((1.0, "b"), (1.0,), "got a `tuple` of 1, expected a `tuple` of 2"),
         ((1.0, 2.0), 1.0, "got the float `1`, expected a `tuple` of 2"),
         (1, True, "got the bool `True`, expected the int `1`"),
         (4, 4.0, "got the float `4`, expected the int `4`"),
