@@ -3,6 +3,7 @@
 import inspect
 import itertools
 
+import pytest
 import torch
 
 from course_utils.exercise import Exercise
@@ -76,3 +77,8 @@ def _same(a, b) -> bool:
     if isinstance(a, list | tuple) and isinstance(b, list | tuple):
         return len(a) == len(b) and all(map(_same, a, b))
     return type(a) is type(b) and a == b
+
+
+def every(answers: dict[str, dict]) -> list:
+    """Return (exercise, answer) for each of {exercise: {what it does: answer}}, to parametrise a test with."""
+    return [pytest.param(name, f, id=f"{name}, {said}") for name, some in answers.items() for said, f in some.items()]

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from declared import every
 from torch import nn
 
 from course_utils import words
@@ -788,10 +789,6 @@ WRONG = {
     "pick": PICK,
     "edit_distance": EDIT_DISTANCE,
 }
-
-
-def every(answers):
-    return [pytest.param(name, f, id=f"{name}, {said}") for name, some in answers.items() for said, f in some.items()]
 
 
 @pytest.mark.parametrize("name, answer", every(WRONG))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from declared import every
 from torch import nn
 
 from course_utils.exercises import transformers as ex
@@ -762,10 +763,6 @@ WRONG = {
     "greedy": GREEDY,
     "hide": HIDE,
 }
-
-
-def every(answers):
-    return [pytest.param(name, f, id=f"{name}, {said}") for name, some in answers.items() for said, f in some.items()]
 
 
 @pytest.mark.parametrize("name, answer", every(WRONG))
