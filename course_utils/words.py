@@ -127,18 +127,20 @@ class SameLength(Sampler):
         yield from (batches[i].tolist() for i in torch.randperm(len(batches), generator=self.generator))
 
 
-def loader(*rows: torch.Tensor, batch_size: int, seed: int) -> DataLoader:
+def loader(*rows: torch.Tensor, batch_size: int, seed: int, labels: torch.Tensor | None = None) -> DataLoader:
     """Return a DataLoader over `rows`, (N, T) each, as `encode` makes them; in a batch the first are all of one length.
 
-    A batch is (x, y): y has the last of `rows`, x all of them, or the only one; columns of nothing but 0 are cut off.
+    A batch is (x, y): y has the `labels` (N,), or else the last of `rows`; x all of `rows`, or the only one. Columns of
+    nothing but 0 are cut off.
     """
     order = SameLength((rows[0] != 0).sum(1), batch_size=batch_size, seed=seed)
 
     def cut(batch: tuple[torch.Tensor, ...]) -> tuple:
-        parts = tuple(part[:, : int((part != 0).any(0).sum())] for part in batch)
-        return (parts if len(parts) > 1 else parts[0]), parts[-1]
+        parts = tuple(part[:, : int((part != 0).any(0).sum())] for part in batch[: len(rows)])
+        return (parts if len(parts) > 1 else parts[0]), (parts[-1] if labels is None else batch[-1])
 
-    return DataLoader(TensorDataset(*rows), sampler=order, batch_size=None, collate_fn=cut)
+    parts = rows if labels is None else (*rows, labels)
+    return DataLoader(TensorDataset(*parts), sampler=order, batch_size=None, collate_fn=cut)
 
 
 def edit_distance(a: Sequence, b: Sequence) -> int:

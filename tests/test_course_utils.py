@@ -327,8 +327,8 @@ def test_the_table_of_contents_names_notebooks_that_there_are():
 
 
 def test_only_numbered_notebooks_belong_to_the_course_and_a_draft_is_one_that_it_does_not_name(tmp_path):
-    names = ["00_start_here.ipynb", "04_transformers.ipynb"]
-    for name in [*names, "my_00_start_here.ipynb", "00_start_here-Copy1.ipynb", "Untitled.ipynb", "04_notes.txt"]:
+    names = ["00_start_here.ipynb", "99_draft.ipynb"]
+    for name in [*names, "my_00_start_here.ipynb", "00_start_here-Copy1.ipynb", "Untitled.ipynb", "99_notes.txt"]:
         (tmp_path / name).touch()
     assert [path.name for path in course.files(tmp_path)] == names
     assert [path.name for path in course.files(tmp_path, drafts=False)] == names[:1]

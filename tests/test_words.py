@@ -98,6 +98,15 @@ def test_of_several_rows_the_batch_holds_all_and_asks_for_the_last():
     assert x[0].shape == (2, 2) and torch.equal(x[1], y) and sorted(y.tolist()) == [[5, 0], [6, 7]]
 
 
+def test_labels_go_with_their_rows():
+    rows, labels = torch.tensor([[1, 2, 0], [3, 0, 0], [4, 5, 6], [7, 0, 0]]), torch.tensor([0, 1, 2, 3])
+    batches = list(words.loader(rows, labels=labels, batch_size=2, seed=0))
+    assert len(batches) == 3 and all((x != 0).all() for x, _ in batches)
+    assert sorted((y, x) for xs, ys in batches for x, y in zip(xs.tolist(), ys.tolist(), strict=True)) == [
+        (0, [1, 2]), (1, [3]), (2, [4, 5, 6]), (3, [7])
+    ]  # fmt: skip
+
+
 @cache
 def slowly(a, b):
     """The edit distance from its definition, tried in every way."""
