@@ -60,6 +60,7 @@ def show(fig, alt: str) -> None:
     if not alt.strip():
         raise ValueError("show(fig, alt) needs a sentence that says what the figure shows, for those who cannot see it")
     drawn, buffer = io.BytesIO(), io.BytesIO()
+    width, height = (round(side * DPI) for side in fig.get_size_inches())
     alt = f"{alt} {describe(fig)}".strip()
     fig.savefig(drawn, format="png", dpi=DPI * SHARPNESS)
     plt.close(fig)
@@ -69,8 +70,9 @@ def show(fig, alt: str) -> None:
             picture = picture.convert("LA")
         elif picture.getcolors(20_000):  # a coloured drawing: 128 colours do, in a third of the bytes
             picture = picture.quantize(128, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+        else:  # colour photographs: no more pixels than are shown, in half the bytes
+            picture = picture.resize((width, height), Image.Resampling.LANCZOS)
         picture.save(buffer, "PNG", optimize=picture.mode != "LA")  # for greys it takes ten times as long, to save 7%
-    width, height = (round(side * DPI) for side in fig.get_size_inches())
     image = base64.b64encode(buffer.getvalue()).decode("ascii")
     tag = f'<img src="data:image/png;base64,{image}" width="{width}" height="{height}" alt="{html.escape(alt)}">'
     display({"text/html": tag, "text/plain": alt}, raw=True)

@@ -9,6 +9,7 @@ MODULES = {
     "02": "convolutional_networks",
     "03": "recurrent_networks",
     "04": "transformers",
+    "05": "generative_adversarial_networks",
 }
 
 
