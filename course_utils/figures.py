@@ -140,7 +140,7 @@ def connections(kind: str, *, ax=None) -> None:
 
 
 def photo(x: torch.Tensor, *, ax=None, title: str = "", signed: bool = False) -> None:
-    """Draw an image x (H, W) in grey, from its least value, black, to its largest; if `signed`, middle grey is 0."""
+    """Draw x (H, W) in grey, black at its least value, with 0 in the middle if `signed`; or (H, W, 3) in colour."""
     ax = ax or plt.gca()
     limits = {"vmin": -x.abs().max(), "vmax": x.abs().max()} if signed else {}
     ax.imshow(x, cmap="gray", **limits)

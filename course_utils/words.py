@@ -139,8 +139,8 @@ def loader(*rows: torch.Tensor, batch_size: int, seed: int, labels: torch.Tensor
         parts = tuple(part[:, : int((part != 0).any(0).sum())] for part in batch[: len(rows)])
         return (parts if len(parts) > 1 else parts[0]), (parts[-1] if labels is None else batch[-1])
 
-    parts = rows if labels is None else (*rows, labels)
-    return DataLoader(TensorDataset(*parts), sampler=order, batch_size=None, collate_fn=cut)
+    tensors = rows if labels is None else (*rows, labels)
+    return DataLoader(TensorDataset(*tensors), sampler=order, batch_size=None, collate_fn=cut)
 
 
 def edit_distance(a: Sequence, b: Sequence) -> int:

@@ -268,6 +268,11 @@ def test_a_grey_photo_keeps_its_greys_and_a_signed_one_has_zero_in_the_middle(mo
     figures.show(fig, "A flower in front of a dark ground.")
     content = base64.b64decode(sent[0].split("base64,")[1].split('"')[0])
     assert len(Image.open(io.BytesIO(content)).convert("L").getcolors()) > 200
+    fig, ax = figures.new(width=6, height=4)
+    figures.photo(data.photo("flower").permute(1, 2, 0), ax=ax)
+    figures.show(fig, "The same in colour: as many pixels as are shown, and no more.")
+    coloured = Image.open(io.BytesIO(base64.b64decode(sent[1].split("base64,")[1].split('"')[0])))
+    assert coloured.size == (600, 400) and coloured.getcolors(20_000) is None
     _, ax = figures.new()
     figures.photo(torch.tensor([[-1.0, 4.0]]), ax=ax, signed=True)
     assert ax.images[0].get_clim() == (-4, 4)
