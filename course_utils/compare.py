@@ -160,10 +160,16 @@ def kept(value: Any) -> Any:
 
 
 def gradients(value: Any) -> list:
-    """Return of every tensor in an argument whether it asks for a gradient, and whether it has one."""
+    """Return of every tensor in an argument whether it asks for a gradient, and whether it has one.
+
+    Of a module's parameters also whether they are still leaves, with no step recorded in them.
+    """
     if isinstance(value, list | tuple):
         return [mark for v in value for mark in gradients(v)]
-    return [(value.requires_grad, value.grad is not None)] if hasattr(value, "requires_grad") else []
+    if hasattr(value, "state_dict") and hasattr(value, "parameters"):
+        return [(*mark, p.is_leaf) for p in value.parameters() for mark in gradients(p)]
+    has = lambda tensor: tensor.is_leaf and tensor.grad is not None
+    return [(value.requires_grad, has(value))] if hasattr(value, "requires_grad") else []
 
 
 def shares(result: Any, argument: Any) -> bool:

@@ -68,7 +68,7 @@ class Exercise:
     `cases(generator)` returns a list of tuples, one value per parameter of the reference (keyword-only ones too).
     Every call gets copies of its own, so that no answer can spoil the next one's input.
     If the reference changes an argument or returns a part of one, so may the answer; where the reference raises,
-    the answer must raise the same type.
+    the answer must raise the same type. The gradient with respect to the arguments in `gradient_of` is compared too.
     """
 
     reference: Callable
@@ -78,6 +78,7 @@ class Exercise:
     look_at: str = ""
     afterwards: str = ""
     tolerance: float = 1e-5
+    gradient_of: tuple[str, ...] = ()
     hints_shown: int = field(default=0, init=False)
 
     @property
@@ -148,7 +149,7 @@ class Exercise:
             came = f"it got {kind(answer)}"
             return "wrong", f"`check` takes the function itself, `ex.{self.name}.check({self.name})`; {came}."
         with undisturbed():
-            runner = Trial(self.reference, self.cases)
+            runner = Trial(self.reference, self.cases, self.gradient_of)
             misfit = self._misfit(answer, runner)
             if misfit:
                 return "wrong", misfit
@@ -168,7 +169,8 @@ class Exercise:
                 return "not checked", f"`{self.name}`: the check's own solution fails here ({why}); {said}."
             both = list(enumerate(zip(came, wanted, strict=True)))
             shown = [_shown(runner, i) for i in range(len(runner))]
-            problems = (look(shown[i], c, w) for look in (self._problem, self._sharing) for i, (c, w) in both)
+            looks = (self._problem, self._gradient, self._sharing)
+            problems = (look(shown[i], c, w) for look in looks for i, (c, w) in both)
             said, is_value = next(filter(None, problems), ("", False))
             if said.endswith(RETURN_MISSING) and any(c.result is not None for c in came):
                 said = said.removesuffix("?") + " on one of the ways through the function?"
@@ -212,12 +214,38 @@ class Exercise:
         if wanted.error is not None and came.error is None:
             return f"For {inputs}: got {kind(came.result)}, expected a `{type(wanted.error).__name__}` raised", False
         for name in sorted(came.marked - wanted.marked):
+            if name in self.gradient_of:
+                said = f"calls `.backward()` or changes `requires_grad` of its argument `{name}`"
+                return f"`{self.name}` {said}; `{name}.detach()` leaves `{name}` as it is", False
+            if isinstance(came.after[name], dict):  # a module
+                said = f"records a step in the parameters of `{name}`, or changes whether they ask for a gradient"
+                return f"`{self.name}` {said}; work below `with torch.no_grad():`", False
             return f"`{self.name}` asks its argument `{name}` for a gradient; work on `{name}.detach().clone()`", False
         for name in sorted(came.changed - wanted.changed):
             return f"`{self.name}` changes its argument `{name}` in place; work on a copy or make a new one", False
         found = self._differs(came, wanted)
         if found:
             return f"For {inputs}: {found[0]}", found[1]
+        return None
+
+    def _gradient(self, inputs: str, came: Outcome, wanted: Outcome) -> tuple[str, bool] | None:
+        """Return (how a gradient differs, False), or None; asked once all values are right.
+
+        Where the expected gradient is exactly 0, there may be a corner, and any finite number is right.
+        """
+        for name, expected in wanted.slopes.items():
+            got = came.slopes.get(name)
+            if expected is None and got is not None:
+                return f"The values are right, but a gradient flows back into `{name}`, and none should", False
+            if expected is not None and got is None:
+                cut = "is it cut off by `.item()`, `.detach()`, `.data` or `torch.no_grad()`?"
+                return f"The values are right, but no gradient flows back into `{name}`: {cut}", False
+            if expected is not None:
+                got = got.where((expected != 0) | ~got.isfinite(), expected)
+                found = difference(got, expected, self.tolerance)
+                if found:
+                    said = f"but not the gradient with respect to `{name}`, for {inputs}"
+                    return f"The values are right, {said}: {found[0]}", False
         return None
 
     def _sharing(self, inputs: str, came: Outcome, wanted: Outcome) -> tuple[str, bool] | None:
@@ -241,6 +269,7 @@ class Exercise:
             and c.changed == m.changed
             and c.shared <= m.shared
             and not self._differs(c, m)
+            and not self._gradient("", c, m)
             for c, m in zip(came, mistaken, strict=True)
         )
 

@@ -24,7 +24,10 @@ ASKING = ("pdb.py", "bdb.py", "kernelbase.py", "pydevd.py", "pydevd_frame.py")  
 
 @dataclass
 class Outcome:
-    """What one call did: its result or error, each argument afterwards, and which it changed, marked or shared."""
+    """What one call did: its result or error, each argument afterwards, and which it changed, marked or shared.
+
+    `slopes` holds the result's gradient with respect to each argument that is asked about, None where none flows.
+    """
 
     result: Any = None
     error: BaseException | None = None
@@ -32,19 +35,24 @@ class Outcome:
     changed: set = field(default_factory=set)
     marked: set = field(default_factory=set)
     shared: set = field(default_factory=set)
+    slopes: dict = field(default_factory=dict)
     finished: bool = False
 
 
 class Trial:
-    """The cases of one check, made once from `make(generator)`; every function is given copies of its own."""
+    """The cases of one check, made once from `make(generator)`; every function is given copies of its own.
 
-    def __init__(self, reference: Callable, make: Callable):
+    The arguments named in `gradient_of`, all of them tensors, ask for a gradient when the function is called.
+    """
+
+    def __init__(self, reference: Callable, make: Callable, gradient_of: tuple[str, ...] = ()):
         import torch
 
         self.name = reference.__name__.removesuffix("_reference")
         self.parameters = list(inspect.signature(reference).parameters.values())
         seed()
         self.cases = make(torch.Generator().manual_seed(0))
+        self.gradient_of = gradient_of
         self.stuck = False  # whether the last function could not be stopped
 
     def __len__(self) -> int:
@@ -94,10 +102,13 @@ class Trial:
     def _call(self, function: Callable, index: int, outcome: Outcome, stop: threading.Event) -> None:
         seed()
         named, positional, keywords = self.arguments(index)
+        for name in self.gradient_of:
+            named[name].requires_grad_()
         before = {name: kept(value) for name, value in named.items()}
         marks = {name: gradients(value) for name, value in named.items()}
         try:
             outcome.result = function(*positional, **keywords)
+            outcome.slopes = slopes(outcome.result, {name: named[name] for name in self.gradient_of})
         except BaseException as error:  # SystemExit and KeyboardInterrupt too: an answer must not end the kernel
             outcome.error = error
         if stop.is_set():
@@ -128,6 +139,24 @@ def _asks(thread: threading.Thread) -> bool:
             return True
         frame = frame.f_back
     return False
+
+
+def slopes(result: Any, arguments: dict) -> dict:
+    """Return the gradient of `result` with respect to each of `arguments`, by name; None where none flows.
+
+    The entries of a tensor are added up with weights of their own: rows that sum to 1 would have no gradient else.
+    """
+    import torch
+
+    found = dict.fromkeys(arguments)
+    asked = {name: value for name, value in arguments.items() if value.requires_grad}
+    if any(value.is_leaf and value.grad is not None for value in asked.values()):  # it went back already
+        return found
+    if asked and isinstance(result, torch.Tensor) and result.requires_grad and result.is_floating_point():
+        weights = torch.linspace(1, 2, result.numel(), dtype=result.dtype)
+        total = (result.flatten() * weights).sum()
+        found.update(zip(asked, torch.autograd.grad(total, list(asked.values()), allow_unused=True), strict=True))
+    return found
 
 
 def seed() -> None:

@@ -508,6 +508,67 @@ def test_an_answer_that_touches_the_gradient_of_its_argument_is_told(spoil):
     assert "asks its argument `x` for a gradient" in ex.check(lambda x: (spoil(x), 2.0)[1]).text
 
 
+def square_sum(x, y):
+    return (x * x * y.detach()).sum()
+
+
+def test_where_gradients_are_asked_for_they_are_compared_after_all_values():
+    cases = [(torch.tensor([1.5, -1.0]), torch.tensor([2.0, 1.0])), (torch.tensor([0.5]), torch.tensor([3.0]))]
+    say = lambda f, **changes: of(square_sum, *cases, gradient_of=("x", "y"), **changes).check(f).text
+    assert "right, checked on 2 cases" in say(square_sum)
+    assert "right, checked on 2 cases" in say(lambda x, y: (x.double() ** 2 * y.detach()).sum())
+    assert "got `5.5`, expected `" not in say(lambda x, y: (x * x * y.data).sum())
+    assert "got `3.5`, expected `5.5`" in say(lambda x, y: (x * y).abs().sum() - 0.5)
+    assert "a gradient flows back into `y`, and none should" in say(lambda x, y: (x * x * y).sum())
+    assert "no gradient flows back into `x`: is it cut off" in say(lambda x, y: square_sum(x, y).item())
+    assert "no gradient flows back into `x`: is it cut off" in say(torch.no_grad()(square_sum))
+    half = lambda x, y: (x * x.detach() * y.detach()).sum()
+    assert "but not the gradient with respect to `x`, for `x=[1.5, -1], y=[2, 1]`: got `[3, -1]`" in say(half)
+    assert "Both factors." in say(half, mistakes=[Mistake(half, "Both factors.")])
+    assert "or changes `requires_grad` of its argument `y`" in say(lambda x, y: (x * x * y.requires_grad_(False)).sum())
+    assert "calls `.backward()` or" in say(lambda x, y: (square_sum(x, y).backward(), square_sum(x, y).detach())[1])
+
+
+def test_at_a_corner_any_finite_gradient_is_right_and_nan_is_not():
+    ex = of(lambda x: x.norm(), torch.zeros(2), torch.ones(3), gradient_of=("x",))
+    assert ex.check(lambda x: (x + 1e-7).norm()).status == "passed"
+    assert "`nan` is not a finite number" in ex.check(lambda x: x.square().sum().sqrt()).text
+
+
+def test_rows_that_sum_to_1_have_a_gradient_to_compare():
+    ex = of(lambda x: x.softmax(1), torch.tensor([[0.5, 1.0], [2.0, 0.0]]), gradient_of=("x",))
+    assert "not the gradient with respect to `x`" in ex.check(lambda x: x.detach().softmax(1) + 0 * x).text
+
+
+def test_a_gradient_that_cannot_be_computed_is_an_error_like_others():
+    def spoiled(x):
+        y = x.exp()
+        result = y * y
+        y.detach().zero_()
+        y.add_(0)
+        return result
+
+    assert (
+        "raises `RuntimeError: one of the variables"
+        in of(lambda x: x.exp() ** 2, torch.ones(2), gradient_of=("x",)).check(spoiled).text
+    )
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_a_step_recorded_in_a_modules_parameters_is_told(frozen):
+    def halve(net):
+        with torch.no_grad():
+            net.weight.mul_(0.5)
+
+    def recorded(net):
+        net.requires_grad_(False)
+        net.weight.mul_(torch.tensor(0.5, requires_grad=True))
+
+    ex = of(halve, nn.Linear(2, 1).requires_grad_(not frozen))
+    assert ex.check(halve).status == "passed"
+    assert "records a step in the parameters of `net`" in ex.check(recorded).text
+
+
 def test_a_path_of_a_library_is_not_shown_to_a_learner():
     text = of(lambda x: x * 2, 1.0).check(np.vectorize(lambda: 1)).text
     assert "raises `TypeError" in text and ".py" not in text and "in line" not in text

@@ -10,6 +10,7 @@ MODULES = {
     "03": "recurrent_networks",
     "04": "transformers",
     "05": "generative_adversarial_networks",
+    "06": "contrastive_learning",
 }
 
 
