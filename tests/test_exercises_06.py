@@ -346,7 +346,22 @@ def without_partner(z1, z2, temperature):
     return (rest.logsumexp(1) - own).mean()
 
 
+def contrast_in_python(z1, z2, temperature):
+    rows = [[x / math.hypot(*row) for x in row] for row in [*z1.tolist(), *z2.tolist()]]
+    N, total = len(z1), 0.0
+    for i, anchor in enumerate(rows):
+        scores = [sum(p * q for p, q in zip(anchor, row, strict=True)) / temperature for row in rows]
+        total += math.log(sum(math.exp(s) for j, s in enumerate(scores) if j != i)) - scores[(i + N) % (2 * N)]
+    return total / (2 * N)
+
+
 NT_XENT = {
+    "plain numbers, from which nothing learns": contrast_in_python,
+    "item": lambda z1, z2, t: right_contrast(z1, z2, t).item(),
+    "no gradient": torch.no_grad()(right_contrast),
+    "one view detached": lambda z1, z2, t: right_contrast(z1, z2.detach(), t),
+    "one factor detached": contrast(product=lambda z: z @ z.detach().T),
+    "lengths detached": contrast(norm=lambda z: z / z.norm(dim=1, keepdim=True).detach()),
     "itself in the sum": contrast(keep=lambda N: torch.ones(2 * N, 2 * N, dtype=torch.bool)),
     "the other view only": contrast(keep=views),
     "the own view and the partner": contrast(
@@ -772,6 +787,10 @@ def test_a_wrong_gradient_is_told_once_the_values_are_right():
     assert "infinite slope" in said("margin_loss", MARGIN, "a power")
     assert "no gradient flows back into `b`: is it cut off" in said("margin_loss", MARGIN, "b cut off")
     assert "no gradient flows back into `a`: is it cut off" in said("margin_loss", MARGIN, "a number")
+    assert "no gradient flows back into `z1`: is it cut off" in said("nt_xent", NT_XENT, "item")
+    assert "no gradient flows back into `z2`" in said("nt_xent", NT_XENT, "one view detached")
+    assert "detach neither" in said("nt_xent", NT_XENT, "one view detached")
+    assert "not the gradient with respect to `z1`" in said("nt_xent", NT_XENT, "one factor detached")
     assert "a gradient flows back into `features`, and none should. The network" in said(
         "linear_loss", LINEAR, "a copy"
     )
@@ -816,15 +835,6 @@ def contrast_in_a_loop(z1, z2, temperature):
         scores = torch.stack([z[i] @ z[j] for j in others]) / temperature
         losses.append(scores.logsumexp(0) - z[i] @ z[(i + N) % (2 * N)] / temperature)
     return sum(losses) / len(losses)
-
-
-def contrast_in_python(z1, z2, temperature):
-    rows = [[x / math.hypot(*row) for x in row] for row in [*z1.tolist(), *z2.tolist()]]
-    N, total = len(z1), 0.0
-    for i, anchor in enumerate(rows):
-        scores = [sum(p * q for p, q in zip(anchor, row, strict=True)) / temperature for row in rows]
-        total += math.log(sum(math.exp(s) for j, s in enumerate(scores) if j != i)) - scores[(i + N) % (2 * N)]
-    return total / (2 * N)
 
 
 def contrast_of_views(z1, z2, temperature):
@@ -989,7 +999,6 @@ RIGHT = {
     },
     "nt_xent": {
         "a loop": contrast_in_a_loop,
-        "Python": contrast_in_python,
         "four blocks": contrast_of_views,
         "without the diagonal": contrast_without_the_diagonal,
         "the formula in float64": formula(torch.float64),

@@ -150,9 +150,15 @@ nt_xent = Exercise(
             "-(scores.exp()[torch.arange(len(z)), partner] / scores.exp().sum(1)).log().mean()",
             "The formula is right, but e^100 is too large for float32: `F.cross_entropy` and `logsumexp` avoid it.",
         ),
+        Edit(
+            "torch.cat([z1, z2])",
+            "torch.cat([z1, z2.detach()])",
+            "Both views are outputs of the network that learns: detach neither.",
+        ),
     ],
     look_at="one anchor at a time: the 2N − 1 cosines in its sum, and which of them is its partner's",
     tolerance=1e-3,
+    gradient_of=("z1", "z2"),
 )
 
 # ---------------------------------------------------------------- 3
@@ -218,6 +224,11 @@ linear_loss = Exercise(
             "That cuts the weights off as well, and they should learn: detach the features alone.",
         ),
         Edit("decay * ", "decay / 2 * ", "The factor is `decay` itself, without a half."),
+        Edit(
+            "F.cross_entropy(logits, labels)",
+            "-logits.softmax(1)[torch.arange(len(labels)), labels].log().mean()",
+            "The formula is right, but a probability rounds to 0 if logits are large: `F.cross_entropy` avoids it.",
+        ),
     ],
     look_at="the two parts one at a time: the cross-entropy, and decay times the sum of squared weights",
     gradient_of=("features", "weight", "bias"),
@@ -405,7 +416,11 @@ sinkhorn = Exercise(
             "Only the columns are divided: each row should sum to 1 after each round.",
         ),
         Edit("/ sharpness", "* sharpness", "The scores are divided by the sharpness, not multiplied."),
-        Edit("range(rounds)", "range(1)", "That is one round; there should be as many as `rounds` says."),
+        Edit(
+            "range(rounds)",
+            "range(1)",
+            "That is one round, or all columns and then all rows: alternate the two, as often as `rounds` says.",
+        ),
         Edit(
             "        shares = shares / shares.sum(0)\n        shares = shares / shares.sum(1, keepdim=True)",
             "        shares = shares / shares.sum()",
