@@ -53,7 +53,7 @@ NOTEBOOKS = [
         "Duel: generative adversarial networks",
         "2021: adversarial training, style transfer",
         "05_generative_adversarial_networks.ipynb",
-        seconds=160,
+        seconds=150,
     ),
     Notebook("06", "Pull together, push apart: contrastive learning", "2021: contrastive learning, Siamese nets"),
     Notebook("07", "Compress to noise: variational autoencoders", "2021: variational auto-encoders"),
