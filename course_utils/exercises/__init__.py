@@ -11,6 +11,7 @@ MODULES = {
     "04": "transformers",
     "05": "generative_adversarial_networks",
     "06": "contrastive_learning",
+    "07": "variational_autoencoders",
 }
 
 
