@@ -155,7 +155,12 @@ elbo = Exercise(
             torch.tensor([[0.5, -1.0], [1.5, 0.25]]),
             torch.tensor([[-0.5, 0.25], [-1.0, 0.5]]),
         ),
-        (quarters(g, 3, 4) + 0.125, bits(g, 3, 4), quarters(g, 3, 1), quarters(g, 3, 1) / 2),
+        (  # greys
+            quarters(g, 3, 4) + 0.125,
+            torch.tensor([[0.25, 1.0, 0.0, 0.5], [0.75, 0.1, 1.0, 0.9], [0.0, 0.6, 0.3, 1.0]]),
+            quarters(g, 3, 1),
+            quarters(g, 3, 1) / 2,
+        ),
         (quarters(g, 1, 7) - 0.125, bits(g, 1, 7), quarters(g, 1, 3), quarters(g, 1, 3) / 2),
         (  # sure and right: these pixels cost nothing
             torch.tensor([[1000.0, -1000.0, 0.5], [-200.0, 30.0, 1.0]]),
