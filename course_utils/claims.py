@@ -106,6 +106,12 @@ def table_of_details(key: str, headers: list[str], *, caption: str) -> Shown:
     return table(headers, rows or [["not yet measured"]], caption=caption)
 
 
+def recorded(notebook: str, key: str) -> str:
+    """Return what the course's record says of a claim of any notebook: its range over the seeds, with its unit."""
+    claim = records.read("claims").get(notebook, {}).get(key)
+    return span(claim["measured"], claim["unit"]) if claim else "not yet measured"
+
+
 def record_table(notebook: str) -> str:
     """Return the committed record of one notebook, "01" for example, as a table in Markdown."""
     rows = ["| Claim | Source | Expected | Seeds 0 to 4 | |", "|---|---|---|---|---|"]

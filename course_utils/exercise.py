@@ -15,7 +15,7 @@ from html import escape
 from typing import Any
 
 from course_utils import trial
-from course_utils.compare import RETURN_MISSING, code, difference, kind, short
+from course_utils.compare import RETURN_MISSING, code, difference, gradients, kind, short
 from course_utils.display import Shown, message
 from course_utils.trial import Outcome, Trial, undisturbed
 
@@ -69,6 +69,7 @@ class Exercise:
     Every call gets copies of its own, so that no answer can spoil the next one's input.
     If the reference changes an argument or returns a part of one, so may the answer; where the reference raises,
     the answer must raise the same type. The gradient with respect to the arguments in `gradient_of` is compared too.
+    With `detached`, a result that still carries its graph is wrong.
     """
 
     reference: Callable
@@ -79,6 +80,7 @@ class Exercise:
     afterwards: str = ""
     tolerance: float = 1e-5
     gradient_of: tuple[str, ...] = ()
+    detached: bool = False
     hints_shown: int = field(default=0, init=False)
 
     @property
@@ -169,7 +171,7 @@ class Exercise:
                 return "not checked", f"`{self.name}`: the check's own solution fails here ({why}); {said}."
             both = list(enumerate(zip(came, wanted, strict=True)))
             shown = [_shown(runner, i) for i in range(len(runner))]
-            looks = (self._problem, self._gradient, self._sharing)
+            looks = (self._problem, self._gradient, self._graph, self._sharing)
             problems = (look(shown[i], c, w) for look in looks for i, (c, w) in both)
             said, is_value = next(filter(None, problems), ("", False))
             if said.endswith(RETURN_MISSING) and any(c.result is not None for c in came):
@@ -246,6 +248,13 @@ class Exercise:
                 if found:
                     said = f"but not the gradient with respect to `{name}`, for {inputs}"
                     return f"The values are right, {said}: {found[0]}", False
+        return None
+
+    def _graph(self, inputs: str, came: Outcome, wanted: Outcome) -> tuple[str, bool] | None:
+        """Return (that the result carries a graph, False), or None; asked once all values are right."""
+        if self.detached and any(asks for asks, *_ in gradients(came.result)):
+            said = "the result still carries its history of operations: return it with `.detach()`"
+            return f"The numbers are right, but {said}", False
         return None
 
     def _sharing(self, inputs: str, came: Outcome, wanted: Outcome) -> tuple[str, bool] | None:

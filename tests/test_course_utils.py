@@ -147,6 +147,13 @@ def test_each_claim_reports_its_numbers_to_the_file_that_is_asked_for(free, monk
     assert json.loads((tmp_path / "claims.json").read_text())["a-key"]["measured"] == 1
 
 
+def test_what_is_on_record_of_any_claim_can_be_quoted(monkeypatch):
+    record = {"98": {"a-key": {"measured": [1.5, 0.25], "unit": "nats"}}}
+    monkeypatch.setattr(claims.records, "read", lambda name: record)
+    assert claims.recorded("98", "a-key") == "0.250 to 1.50 nats"
+    assert claims.recorded("98", "other") == claims.recorded("97", "a-key") == "not yet measured"
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [(1.4567, "1.46"), (0, "0"), (98.76, "98.8"), (1234.5, "1,234"), (2.34e-6, "2.3e-06"), (-0.4984, "-0.498")],

@@ -83,6 +83,26 @@ def test_a_listed_file_that_is_no_archive_is_refused(copy):
         data.mnist("test")
 
 
+def test_letters_are_ink_on_paper_of_a_digits_size_centred_seeded_and_of_the_alphabet_only():
+    x = data.letters(200, alphabet="AFX", seed=3)
+    assert x.shape == (200, 1, 28, 28) and x.dtype == torch.uint8
+    assert torch.equal(x, data.letters(200, alphabet="AFX", seed=3))
+    assert not torch.equal(x, data.letters(200, alphabet="AFX", seed=4))
+    assert len(x.flatten(1).unique(dim=0)) == 18, "three letters in six fonts"
+    ink = x[:, 0].float()
+    rows, columns = ink.amax(2) > 0, ink.amax(1) > 0
+    assert max(rows.sum(1).max(), columns.sum(1).max()) == 20
+    middle = [(side * torch.arange(28)).sum(1) / side.sum(1) for side in (ink.sum(2), ink.sum(1))]
+    assert all((m - 13.5).abs().max() <= 0.5 + 1e-4 for m in middle)
+    assert data.letters(1, alphabet="I", seed=0).float().mean() < data.letters(1, alphabet="M", seed=0).float().mean()
+
+
+@pytest.mark.parametrize("alphabet", ["", "ab c", "Ä", "A-B"])
+def test_an_alphabet_that_is_none_is_refused_in_one_sentence(alphabet):
+    with pytest.raises(ValueError, match="letters and digits"):
+        data.letters(3, alphabet=alphabet, seed=0)
+
+
 def test_a_wrong_split_photo_or_shape_is_named_with_the_right_ones():
     with pytest.raises(ValueError, match='takes "train" or "test", got \'valid\''):
         data.mnist("valid")

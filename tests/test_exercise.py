@@ -529,6 +529,23 @@ def test_where_gradients_are_asked_for_they_are_compared_after_all_values():
     assert "calls `.backward()` or" in say(lambda x, y: (square_sum(x, y).backward(), square_sum(x, y).detach())[1])
 
 
+@pytest.mark.parametrize("pack", [lambda x: x, lambda x: x.sum(), lambda x: (1, x), lambda x: [[x], None]])
+def test_where_a_detached_result_is_asked_for_one_that_still_carries_its_graph_is_told(pack):
+    tracked = lambda x: pack(x * torch.ones(2, requires_grad=True))
+    ex = of(lambda x: pack(x * 1), torch.ones(2), -torch.ones(2), detached=True)
+    feedback = ex.check(tracked)
+    said = "The numbers are right, but the result still carries its history of operations: return it with `.detach()`."
+    assert feedback.status == "wrong" and feedback.text.endswith(said)
+    assert ex.check(torch.no_grad()(tracked)).status == "passed"
+    assert of(lambda x: pack(x * 1), torch.ones(2)).check(tracked).status == "passed"
+
+
+def test_a_graph_is_spoken_of_only_once_all_values_are_right():
+    ex = of(lambda x: x.abs(), torch.ones(2), -torch.ones(2), detached=True)
+    text = ex.check(lambda x: x * torch.ones(2, requires_grad=True)).text
+    assert "got `[-1, -1]`, expected `[1, 1]`" in text and "history" not in text
+
+
 def test_at_a_corner_any_finite_gradient_is_right_and_nan_is_not():
     ex = of(lambda x: x.norm(), torch.zeros(2), torch.ones(3), gradient_of=("x",))
     assert ex.check(lambda x: (x + 1e-7).norm()).status == "passed"

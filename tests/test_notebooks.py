@@ -106,7 +106,7 @@ def test_prose_outweighs_code_and_headings_nest(book):
 
 @every_notebook
 def test_no_path_address_warning_or_progress_bar_is_left_in_it(book):
-    text = json.dumps([book.cells, book.metadata])
+    text = re.sub(r"base64,[\w+/=]+", "", json.dumps([book.cells, book.metadata]))  # pictures may spell anything
     assert not re.search(r"(?<![\w.])/(?:root|home|tmp|work|Users|usr|opt)/\w", text)
     assert not re.search(r"[A-Z]:\\\\", text)
     assert " object at 0x" not in text and "it/s" not in text

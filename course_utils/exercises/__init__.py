@@ -12,6 +12,7 @@ MODULES = {
     "05": "generative_adversarial_networks",
     "06": "contrastive_learning",
     "07": "variational_autoencoders",
+    "08": "energy_based_models",
 }
 
 
