@@ -93,7 +93,20 @@ def table_of_claims() -> Shown:
         rows.append([claim["statement"], claim["source"], expected, here, seeds, verdict])
     headers = ["Claim", "Source", "Expected", "Measured here", "Seeds 0 to 4", "Verdict"]
     held = sum(claim["holds"] for claim in _claims.values())
-    return table(headers, rows, caption=f"{held} of {len(_claims)} claims held in this run.")
+    caption = f"{held} of {len(_claims)} claims held in this run."
+    outside = [key for key, claim in _claims.items() if key in seen and _outside(claim, seen[key]["measured"])]
+    if outside:
+        caption += (
+            f" Outside the range over the seeds: {len(outside)}. The seeds ran on one thread; other machines and more"
+            " threads add in another order, and training magnifies what rounding changes."
+        )
+    return table(headers, rows, caption=caption)
+
+
+def _outside(claim: dict, numbers: list[float]) -> bool:
+    """Return whether a claim's number is outside the range of the recorded ones, which have six digits."""
+    slack = 1e-5 * max(map(abs, numbers))
+    return not min(numbers) - slack <= claim["measured"] <= max(numbers) + slack
 
 
 def table_of_details(key: str, headers: list[str], *, caption: str) -> Shown:

@@ -1,10 +1,11 @@
-"""Score detections as the COCO benchmark does; here because the counting is long and its idea is in notebook 02."""
+"""Score detections as the COCO benchmark does, and fetch windows from scenes; the ideas are in notebook 02."""
 
 import math
 from typing import NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 
 class Detections(NamedTuple):
@@ -63,3 +64,29 @@ def _iou(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     sides = (torch.minimum(a[..., 2:], b[..., 2:]) - torch.maximum(a[..., :2], b[..., :2])).clamp(min=0)
     both, areas = sides.prod(-1), [(box[..., 2:] - box[..., :2]).prod(-1) for box in (a, b)]
     return both / (areas[0] + areas[1] - both)
+
+
+def cut(planes: torch.Tensor, index: torch.Tensor, corner: torch.Tensor) -> torch.Tensor:
+    """Return windows (m, 32, 32) out of planes[index], 0 outside; planes (N, S, S), index (m,), corner (m, 2): x, y."""
+    rows, columns = (corner[:, axis, None] + 32 + torch.arange(32) for axis in (1, 0))
+    return F.pad(planes, [32] * 4)[index[:, None, None], rows[:, :, None], columns[:, None, :]]
+
+
+def look(x: torch.Tensor, index: torch.Tensor, boxes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return a window around the middle of each box (m, 4) in the scenes x[index], and the windows' corners (m, 2).
+
+    The windows (m, 2, 32, 32) have two channels: the scene's ink, 0 for paper, and 1 inside the box; x is (N, 1, S, S).
+    """
+    corner = ((boxes[:, :2] + boxes[:, 2:]) / 2).round().long() - 16
+    ink = cut(x[:, 0] - x.min(), index, corner)
+    pixel, here = torch.arange(32) + 0.5, boxes - corner.repeat(1, 2)
+    across, down = ((pixel > here[:, i, None]) & (pixel < here[:, i + 2, None]) for i in (0, 1))
+    return torch.stack([ink, (down[:, :, None] & across[:, None, :]).float()], dim=1), corner
+
+
+def on_canvas(windows: torch.Tensor, corner: torch.Tensor, size: int) -> torch.Tensor:
+    """Return masks (m, size, size) that hold the windows (m, 32, 32) at their corners (m, 2): `cut` undone."""
+    wide = windows.new_zeros(len(windows), size + 64, size + 64)
+    for plane, window, (left, top) in zip(wide, windows, corner.tolist(), strict=True):
+        plane[top + 32 : top + 64, left + 32 : left + 64] = window
+    return wide[:, 32:-32, 32:-32]

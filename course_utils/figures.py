@@ -131,6 +131,7 @@ def connections(kind: str, *, ax=None) -> None:
     shared = kind == "convolutionally"
     weights = [i - u if shared else k for k, (i, u) in enumerate(pairs)]
     colours = CYCLE[:3] if shared else plt.get_cmap("turbo")(torch.linspace(0.05, 0.95, len(pairs)))
+    colours = colours if shared else [colours[k * 11 % len(pairs)] for k in range(len(pairs))]  # neighbours differ
     for (i, u), weight in zip(pairs, weights, strict=True):
         ax.plot([i, u + 1], [0, 1], color=colours[weight], linewidth=1.2, zorder=0)
     for count, start, height in ((8, 0, 0), (6, 1, 1)):

@@ -41,12 +41,12 @@ def progress_bar(total: int):
             print(f"Interrupted after {done} of {total} steps: {kept}.")
 
 
-def fit(model, train_loader, optimizer, loss_fn, *, num_epochs, schedule=None):
+def fit(model, train_loader, optimizer, loss_fn, *, num_epochs, schedule=None, after_epoch=None):
     """Train `model` in place; return the loss of every step. An interrupt keeps both."""
     history = []
-    model.train()
     with progress_bar(num_epochs * len(train_loader)) as step:
         for _ in range(num_epochs):
+            model.train()
             for x, y in train_loader:
                 optimizer.zero_grad()
                 loss = loss_fn(model(x), y)
@@ -56,6 +56,8 @@ def fit(model, train_loader, optimizer, loss_fn, *, num_epochs, schedule=None):
                     schedule.step()
                 history.append(loss.item())
                 step(history[-1])
+            if after_epoch:
+                after_epoch()
     return history
 
 

@@ -176,3 +176,24 @@ def errors_by_length(
         some = [said[i] for i in which], [words[i] for i in which]
         found[f"{low}" if low == high else f"{low}–{high}"] = errors(*some)[0]
     return found
+
+
+def letter_tables(counts: torch.Tensor) -> list[torch.Tensor]:
+    """Return probabilities of the next letter, guessed from none, from one, from two … of the letters before it.
+
+    counts (C, V, …, V) says how often each letter (last) came after each row of letters, in each of C languages. Each
+    count is mixed with the guess of the next shorter context (Witten and Bell, 1991), the shortest one with the single
+    letters of all languages. Contexts that are too far back have a dimension of 1 in the results, (C, 1, …, V).
+    """
+    if counts.dim() < 2:
+        raise ValueError(
+            f"letter_tables counts letters in languages: counts must be (C, V, …, V), got {counts.dim()}-D"
+        )
+    letters = counts.dim() - 1
+    p, found = torch.full((counts.shape[-1],), 1 / counts.shape[-1]), []
+    for far in [range(letters), *[range(1, letters - near) for near in range(letters)]]:
+        n = counts.sum(tuple(far), keepdim=True) if far else counts
+        total, kinds = n.sum(-1, keepdim=True), (n > 0).sum(-1, keepdim=True)
+        p = torch.where(total > 0, (n + kinds * p) / (total + kinds).clamp(min=1), p)
+        found.append(p)
+    return found[1:]

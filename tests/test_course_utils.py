@@ -129,6 +129,9 @@ def test_the_table_shows_source_expected_measured_seeds_and_verdict(free, monkey
     ):
         assert part in repr(shown) and part in shown._repr_html_()
     assert shown._repr_html_().count("<th ") == 6
+    assert "Outside" not in repr(shown)
+    enter(1.6, at_most=2, unit="%")
+    assert "Outside the range over the seeds: 1." in repr(claims.table_of_claims())
 
 
 def test_further_numbers_behind_a_claim_are_shown_as_their_range_over_the_recorded_seeds(free, monkeypatch):

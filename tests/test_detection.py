@@ -6,6 +6,7 @@ import io
 import pytest
 import torch
 
+from course_utils import detection
 from course_utils.detection import Detections, average_precision, match, mean_average_precision
 from course_utils.exercises import convolutional_networks as ex
 
@@ -115,3 +116,17 @@ def test_the_receptive_field_of_the_reference_is_where_a_gradient_arrives():
         y = torch.nn.functional.conv2d(y, torch.ones(1, 1, k, k, dtype=torch.float64), stride=stride)
     (grad,) = torch.autograd.grad(y[0, 0, 3, 3], x)
     assert int((grad[0, 0].sum(0) != 0).sum()) == ex.receptive_field.reference(layers)
+
+
+def test_windows_are_cut_around_boxes_and_put_back_where_they_were():
+    x = torch.arange(2 * 64 * 64, dtype=torch.float32).reshape(2, 1, 64, 64)
+    boxes, index = torch.tensor([[20.0, 10, 40, 30], [50.0, 54, 64, 64]]), torch.tensor([1, 0])
+    windows, corner = detection.look(x, index, boxes)
+    assert corner.tolist() == [[14, 4], [41, 43]]
+    assert torch.equal(windows[0, 0], x[1, 0, 4:36, 14:46])
+    assert torch.equal(windows[1, 0, :21, :23], x[0, 0, 43:, 41:]) and windows[1, 0, 21:].abs().sum() == 0
+    assert windows[0, 1].sum() == 20 * 20 and windows[0, 1, 6:26, 6:26].min() == 1
+    back = detection.on_canvas(windows[:, 0], corner, 64)
+    assert torch.equal(back[0, 4:36, 14:46], x[1, 0, 4:36, 14:46]) and back[0, :4].abs().sum() == 0
+    assert torch.equal(back[1, 43:, 41:], x[0, 0, 43:, 41:])
+    assert detection.on_canvas(windows[:0, 0] > 0, corner[:0], 64).shape == (0, 64, 64)

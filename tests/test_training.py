@@ -74,6 +74,20 @@ def test_a_second_interrupt_soon_after_stops_the_cell(monkeypatch):
         training.fit(model, [(x, y)], optimizer, interrupted, num_epochs=1)
 
 
+def test_fit_calls_after_each_epoch_and_trains_on_in_training_mode():
+    model, modes, passes = nn.Linear(2, 2), [], []
+    model.register_forward_hook(lambda *_: modes.append(model.training))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    batches = [(torch.ones(3, 2), torch.zeros(3, dtype=torch.long))] * 2
+
+    def after():
+        passes.append(len(modes))
+        model.eval()
+
+    training.fit(model, batches, optimizer, F.cross_entropy, num_epochs=3, after_epoch=after)
+    assert passes == [2, 4, 6] and all(modes)
+
+
 def test_other_errors_pass_through_fit():
     x, y, model, optimizer = problem()
     with pytest.raises(ZeroDivisionError):

@@ -138,3 +138,19 @@ def test_errors_by_length_are_those_of_the_words_of_each_span():
     ]
     said = [("K", "AE", "T"), ("B", "ER", "T"), ("IH",)]
     assert words.errors_by_length(said, some, [(2, 2), (3, 4)]) == {"2": 50.0, "3–4": pytest.approx(100 / 6)}
+
+
+def test_letter_tables_mix_each_count_with_the_next_shorter_context():
+    counts = torch.tensor([[[0.0, 3.0], [1.0, 0.0]], [[0.0, 0.0], [0.0, 0.0]]])  # (2 languages, before, next)
+    single, pairs = words.letter_tables(counts)
+    everywhere = [(1 + 2 * 0.5) / (4 + 2), (3 + 2 * 0.5) / (4 + 2)]  # 1 and 3 of 4, 2 kinds, mixed with halves
+    first = torch.tensor([(1 + 2 * everywhere[0]) / 6, (3 + 2 * everywhere[1]) / 6])
+    assert torch.allclose(single, torch.stack([first, torch.tensor(everywhere)])[:, None])
+    assert torch.allclose(
+        pairs[0], torch.stack([(torch.tensor([0, 3.0]) + first) / 4, (torch.tensor([1, 0.0]) + first) / 2])
+    )
+    assert torch.allclose(pairs[1], torch.tensor([everywhere, everywhere]))  # never counted: the shorter guess
+    many = torch.rand(2, 4, 4, 4).mul(3).floor()
+    assert all(torch.allclose(p.sum(-1), torch.ones(())) and p.min() > 0 for p in words.letter_tables(many))
+    with pytest.raises(ValueError, match="counts must be"):
+        words.letter_tables(torch.ones(3))
