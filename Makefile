@@ -9,12 +9,12 @@ help:
 	@echo 'make lint     check the form of all code, notebooks included'
 	@echo
 	@echo 'TORCH=cpu            take the smaller CPU build of PyTorch (first call only)'
-	@echo 'PYTHON=python3.12    choose the Python of a new .venv (3.10 to 3.13)'
+	@echo 'PYTHON=python3.12    choose the Python of a new .venv (3.10 to 3.14)'
 	@echo 'ARGS="--no-browser"  hand further words to JupyterLab, pytest or the tool'
 
 lab test run measure lint:
 	@command -v "$(PYTHON)" > /dev/null || { \
-	    echo 'There is no $(PYTHON) here: install Python 3.10 to 3.13 (on Debian or Ubuntu, as root:' \
+	    echo 'There is no $(PYTHON) here: install Python 3.10 to 3.14 (on Debian or Ubuntu, as root:' \
 	        'apt install python3 python3-venv), or name another with PYTHON=...' >&2; exit 1; }
 	@exec "$(PYTHON)" tools/install.py $@ $(ARGS)
 

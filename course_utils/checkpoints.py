@@ -7,7 +7,7 @@ from pathlib import Path
 from torch import nn
 
 from course_utils import records, session
-from course_utils.data import verified
+from course_utils.data import restore, verified
 from course_utils.display import Shown, message, table
 
 
@@ -44,7 +44,7 @@ def load(name: str, model: nn.Module) -> nn.Module:
     try:
         tensors = load_file(_own(name) or verified(file))
     except SafetensorError:
-        raise ValueError(f"data/{file} cannot be read: run `git restore data/{file}`") from None
+        raise ValueError(f"data/{file} cannot be read: {restore(file)}") from None
     held = {key: tuple(value.shape) for key, value in tensors.items()}
     wanted = {key: tuple(value.shape) for key, value in model.state_dict().items()}
     for key in [*wanted, *sorted(held)]:

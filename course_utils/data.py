@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler, TensorDataset
 
+from course_utils import again
+
 MNIST_MEAN, MNIST_STD = 0.1307, 0.3081  # of the training pixels, scaled to 0..1
 INK = 127  # a pixel darker than this belongs to a digit's mask
 CANVAS = 64  # width and height of a scene
@@ -34,7 +36,7 @@ def data_dir() -> Path:
     looked = f"COURSE_DATA names {named}" if named else "course_utils is not inside the course's folder"
     raise FileNotFoundError(
         f"the course's data/ folder with its manifest.json was not found: {looked}; "
-        "set the environment variable COURSE_DATA to the data/ folder of a clone of the course"
+        "set the environment variable COURSE_DATA to the data/ folder of the course"
     )
 
 
@@ -45,7 +47,7 @@ def verified(name: str) -> Path:
     if name not in manifest:
         raise KeyError(f"data/{name} is not listed in data/manifest.json; listed are {', '.join(sorted(manifest))}")
     path, listed = folder / name, manifest[name]
-    repair = f"run `git restore data/{name}` in the course's folder, or rebuild it with `{listed['rebuild']}`"
+    repair = f"{restore(name)}, or rebuild it with `{listed['rebuild']}`"
     if not path.is_file():
         raise FileNotFoundError(f"data/{name} is missing: {repair}")
     stat = path.stat()
@@ -54,6 +56,11 @@ def verified(name: str) -> Path:
     if _sha256(str(path), stat.st_size, stat.st_mtime_ns) != listed["sha256"]:
         raise ValueError(f"data/{name} is damaged, its sha256 is not the listed one: {repair}")
     return path
+
+
+def restore(name: str) -> str:
+    """Return how to get data/`name` again."""
+    return again.advice(f"git restore data/{name}", data_dir().parent)
 
 
 @lru_cache
@@ -75,7 +82,7 @@ def mnist(split: str, *, standardise: bool = True) -> tuple[torch.Tensor, torch.
         with np.load(path, allow_pickle=False) as arrays:
             images, labels = arrays[f"{split}_images"], arrays[f"{split}_labels"]
     except (BadZipFile, KeyError, OSError, ValueError):
-        raise ValueError("data/mnist.npz cannot be read: run `git restore data/mnist.npz`") from None
+        raise ValueError(f"data/mnist.npz cannot be read: {restore('mnist.npz')}") from None
     x, y = torch.from_numpy(images).unsqueeze(1), torch.from_numpy(labels).long()
     if standardise:
         x = x.float().sub_(255 * MNIST_MEAN).div_(255 * MNIST_STD)

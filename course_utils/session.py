@@ -5,10 +5,11 @@ import os
 import random
 import sys
 import time
+from pathlib import Path
 
 from packaging.version import Version
 
-from course_utils import __version__
+from course_utils import __version__, again
 from course_utils.display import Shown, message
 
 LONG = "COURSE_LONG"  # set by tools/train.py: the folder that a long run's checkpoints go to
@@ -45,10 +46,11 @@ def keep_memory() -> bool:
 def mismatch(version: str) -> str:
     """Return the sentence for a notebook of another version than the installed course_utils, with its cure."""
     older = Version(version) < Version(__version__)
+    pull = again.advice("git pull", Path(__file__).resolve().parents[1])
     cure = (
         f"open the notebook of version {__version__} in the course's folder and copy your answers over"
         if older
-        else "run `git pull` in the course's folder, and `make lab` there so that JupyterLab uses its .venv"
+        else f"{pull}, and run `make lab` there so that JupyterLab uses its .venv"
     )
     return (
         f"This notebook was saved with version {version} of the course, course_utils here has version {__version__}: "

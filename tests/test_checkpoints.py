@@ -16,6 +16,14 @@ def network(hidden=3):
 
 
 @pytest.fixture
+def tmp_path(tmp_path):
+    """The data folder of a clone of the course."""
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "data").mkdir()
+    return tmp_path / "data"
+
+
+@pytest.fixture
 def saved(tmp_path, monkeypatch):
     """A data folder of its own that holds one checkpoint, and the model that was saved in it."""
     (tmp_path / "checkpoints").mkdir()
@@ -90,6 +98,10 @@ def test_a_damaged_a_truncated_and_a_missing_file_are_refused_with_the_repairing
     listed(tmp_path)  # listed as it is, but no safetensors file
     with pytest.raises(ValueError, match=r"^data/checkpoints/small\.safetensors cannot be read: run `git restore"):
         checkpoints.load("small", network())
+    (tmp_path.parent / ".git").rmdir()  # the course came as a ZIP
+    with pytest.raises(ValueError, match=r"^data/checkpoints/small\.safetensors cannot be read: download the course"):
+        checkpoints.load("small", network())
+    (tmp_path.parent / ".git").mkdir()
     path.unlink()
     with pytest.raises(FileNotFoundError, match=r"is missing: run `git restore"):
         checkpoints.load("small", network())

@@ -64,9 +64,14 @@ def test_where_memory_cannot_be_kept_a_notebook_starts_all_the_same(system, monk
 
 
 @pytest.mark.parametrize(("version", "cure"), [("0.9", "open the notebook of version 1.0"), ("1.10", "git pull")])
-def test_a_notebook_of_another_version_is_told_with_its_cure(version, cure):
+def test_a_notebook_of_another_version_is_told_with_its_cure(version, cure, monkeypatch, tmp_path):
+    (tmp_path / ".git").mkdir()
+    monkeypatch.setattr(session, "__file__", str(tmp_path / "course_utils" / "session.py"))
     said = repr(session.start("01", version=version))
     assert version in said and cure in said and "\n" not in said
+    (tmp_path / ".git").rmdir()
+    said = repr(session.start("01", version=version))
+    assert cure.replace("git pull", "download the course again") in said and "git" not in said
 
 
 # ---------------------------------------------------------------- claims

@@ -15,11 +15,14 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.fixture
 def copy(tmp_path, monkeypatch):
-    """A copy of data/ with only MNIST in it, used in place of the real one."""
+    """A copy of data/ with only MNIST in it, in a clone, used in place of the real one."""
+    (tmp_path / ".git").mkdir()
+    folder = tmp_path / "data"
+    folder.mkdir()
     for name in ("manifest.json", "mnist.npz"):
-        shutil.copy(data.data_dir() / name, tmp_path / name)
-    monkeypatch.setenv("COURSE_DATA", str(tmp_path))
-    return tmp_path
+        shutil.copy(data.data_dir() / name, folder / name)
+    monkeypatch.setenv("COURSE_DATA", str(folder))
+    return folder
 
 
 @pytest.mark.parametrize(("split", "n", "of_each"), [("train", 60000, 5421), ("test", 10000, 892)])
@@ -81,6 +84,15 @@ def test_a_listed_file_that_is_no_archive_is_refused(copy):
     (copy / "manifest.json").write_text(json.dumps(listed))
     with pytest.raises(ValueError, match=r"^data/mnist\.npz cannot be read.*git restore data/mnist\.npz"):
         data.mnist("test")
+
+
+def test_where_the_course_came_as_a_zip_no_git_command_is_advised(copy):
+    (copy.parent / ".git").rmdir()
+    (copy / "mnist.npz").unlink()
+    with pytest.raises(FileNotFoundError) as refused:
+        data.mnist("test")
+    assert "is missing: download the course again, or rebuild it with `" in str(refused.value)
+    assert "git" not in str(refused.value)
 
 
 def test_letters_are_ink_on_paper_of_a_digits_size_centred_seeded_and_of_the_alphabet_only():

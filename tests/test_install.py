@@ -1,6 +1,7 @@
-"""tools/install.py: what is missing is said in one sentence, and what is installed is not installed again."""
+"""tools/install.py: what is missing is said in one sentence, what is installed is kept and not installed again."""
 
 import ast
+import errno
 import importlib.util
 import json
 import os
@@ -16,22 +17,34 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 
-@pytest.fixture
-def install(monkeypatch, tmp_path):
-    """Return tools/install.py working on an empty copy of the course, with pip, venv and every program recorded."""
+def load():
+    """Return tools/install.py as a module."""
     spec = importlib.util.spec_from_file_location("install", ROOT / "tools" / "install.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def install(monkeypatch, tmp_path):
+    """Return tools/install.py working on an empty copy of the course, with pip, venv and every program recorded.
+
+    What .venv's Python is asked in passing is not recorded; it succeeds unless its last word is in `install.fails`.
+    """
+    module = load()
     (tmp_path / "pyproject.toml").write_text("[project]\n")
+    set_platform(module, monkeypatch)
     for name in ["TORCH", "PYTHON", "COURSE_SKIP_DISK_CHECK"]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(module, "ROOT", str(tmp_path))
     monkeypatch.setattr(module, "VENV", str(tmp_path / ".venv"))
     monkeypatch.setattr(module.shutil, "disk_usage", lambda path: types.SimpleNamespace(free=100e9))
-    module.calls, module.pip_says, module.pip_code = [], "", 0
+    module.calls, module.pip_says, module.pip_code, module.fails = [], "", 0, set()
 
     def call(words, **kept):
+        if words[1] in ("-c", "-I") or words[-1] == "ensurepip":
+            return int(words[-1] in module.fails)
         module.calls.append(words)
         if words[1:3] == ["-m", "venv"]:
             Path(module.venv_python()).parent.mkdir(parents=True)
@@ -51,6 +64,21 @@ def install(monkeypatch, tmp_path):
     monkeypatch.setattr(module.subprocess, "Popen", popen)
     monkeypatch.setattr(module.os, "execv", execv)
     return module
+
+
+def set_platform(install, monkeypatch, system="Linux", machine="x86_64", python="linux-x86_64", bits=64):
+    """Let the installer see another machine, and a Python built for `python`."""
+    monkeypatch.setattr(install.platform, "system", lambda: system)
+    monkeypatch.setattr(install.platform, "machine", lambda: machine)
+    monkeypatch.setattr(install.sysconfig, "get_platform", lambda: python)
+    monkeypatch.setattr(install.sys, "maxsize", 2 ** (bits - 1) - 1)
+
+
+def put_torch(install):
+    """Put a file of torch's into .venv."""
+    torch = Path(install.VENV, "lib", "python3.12", "site-packages", "torch")
+    torch.mkdir(parents=True)
+    (torch / "__init__.py").touch()
 
 
 def main(module, *words):
@@ -117,9 +145,10 @@ def test_a_course_that_was_moved_to_another_folder_installs_again(install, tmp_p
     assert len(pip_calls(install)) == 2
 
 
-def test_a_half_made_environment_is_made_again(install):
+def test_a_first_installation_that_was_never_finished_is_made_again(install):
     main(install, "lab")
     Path(install.unfinished_file()).touch()
+    os.remove(install.stamp_file())
     leftover = Path(install.VENV) / "leftover"
     leftover.touch()
     assert main(install, "lab") == 0
@@ -127,18 +156,122 @@ def test_a_half_made_environment_is_made_again(install):
 
 
 def test_an_interrupted_installation_says_so_and_leaves_its_mark(install, monkeypatch):
-    def interrupted(*words, **kept):
+    monkeypatch.setattr(install.subprocess, "Popen", interrupted)
+    sentence = main(install, "lab").strip()
+    assert is_one_sentence(sentence) and "afresh" in sentence, sentence
+    assert os.path.exists(install.unfinished_file()) and not install.is_installed(["lab"])
+
+
+def interrupted(*words, **kept):
+    raise KeyboardInterrupt
+
+
+def test_an_interrupted_update_leaves_what_was_installed_and_the_next_call_starts_it_without_pip(install, monkeypatch):
+    main(install, "lab")
+    stamp = install.read_stamp()
+    with monkeypatch.context() as during:
+        during.setattr(install.subprocess, "Popen", interrupted)
+        sentence = main(install, "test").strip()
+    assert is_one_sentence(sentence) and "what was installed before is kept" in sentence, sentence
+    install.calls.clear()
+    assert main(install, "lab") == 0
+    assert [words[1:3] for words in install.calls] == [["-m", "jupyterlab"]]
+    assert install.read_stamp() == stamp and not os.path.exists(install.unfinished_file())
+    assert main(install, "test") == 0 and install.is_installed(["lab", "test"])
+
+
+def test_an_update_that_was_killed_and_broke_the_course_is_repeated_in_the_same_environment(install):
+    main(install, "lab")
+    Path(install.unfinished_file()).touch()
+    install.fails.add(install.WORKS[-1])
+    install.calls.clear()
+    assert main(install, "lab") == 0
+    assert [words[1:3] for words in install.calls] == [["-m", "pip"], ["-m", "jupyterlab"]]
+
+
+def test_a_pip_that_is_interrupted_is_waited_for(install, monkeypatch):
+    def stderr():
+        yield "WARNING: almost"
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(install.subprocess, "Popen", interrupted)
-    assert is_one_sentence(main(install, "lab").strip())
-    assert os.path.exists(install.unfinished_file()) and not install.is_installed(["lab"])
+    waited = []
+    pip = types.SimpleNamespace(stderr=stderr(), communicate=lambda: waited.append(True))
+    monkeypatch.setattr(install.subprocess, "Popen", lambda *words, **kept: pip)
+    main(install, "lab")
+    assert waited
+
+
+def test_an_update_without_network_says_so_and_starts_what_was_installed_before(install, tmp_path, capsys):
+    main(install, "lab")
+    stamp = install.read_stamp()
+    (tmp_path / "pyproject.toml").write_text("[project]\nname = 'new'\n")
+    install.pip_says, install.pip_code = "WARNING: Retrying", 1
+    for _ in range(2):
+        install.calls.clear()
+        assert main(install, "lab") == 0
+        assert [words[1:3] for words in install.calls] == [["-m", "pip"], ["-m", "jupyterlab"]]
+        sentence, then = capsys.readouterr().out.splitlines()[-2:]
+        assert is_one_sentence(sentence) and "network" in sentence and then == "Starting what was installed before."
+        assert install.read_stamp() == stamp
+    sentence = main(install, "test")
+    assert "network" in sentence and "`make test`" in sentence, "the tests cannot start without their packages"
+    install.pip_code = 0
+    main(install, "lab")
+    assert install.is_installed(["lab"])
+
+
+@pytest.mark.parametrize("gone", ["the course", "the folder"])
+def test_a_failed_update_starts_nothing_that_does_not_work(install, tmp_path, monkeypatch, gone):
+    main(install, "lab")
+    (tmp_path / "pyproject.toml").write_text("[project]\nname = 'new'\n")
+    install.pip_says, install.pip_code = "WARNING: Retrying", 1
+    if gone == "the course":
+        install.fails.add(install.WORKS[-1])
+    else:
+        monkeypatch.setattr(install, "ROOT", str(tmp_path) + os.sep)  # the packages of another folder would start
+    assert is_one_sentence(main(install, "lab"))
+
+
+def test_an_update_that_lacks_the_network_leaves_what_was_installed_before(install):
+    main(install, "lab")
+    install.pip_says, install.pip_code = "WARNING: Retrying", 1
+    assert "network" in main(install, "test")
+    install.calls.clear()
+    assert main(install, "lab") == 0 and main(install, "lab") == 0
+    assert [words[1:3] for words in install.calls] == 2 * [["-m", "jupyterlab"]]
+
+
+def test_what_is_no_environment_of_ours_is_not_deleted(install):
+    Path(install.VENV).write_text("a file of the user's")
+    install.fails.add("")
+    sentence = main(install, "lab").replace(".venv", "venv")
+    assert "delete it by hand, then repeat." in sentence and os.path.isfile(install.VENV), sentence
+
+
+def test_an_environment_made_by_hand_survives_an_interrupted_call(install, monkeypatch):
+    install.subprocess.call([sys.executable, "-m", "venv", install.VENV])
+    by_hand = Path(install.VENV) / "by_hand"
+    by_hand.touch()
+    with monkeypatch.context() as during:
+        during.setattr(install.subprocess, "Popen", interrupted)
+        assert "is kept" in main(install, "test")
+    assert main(install, "lab") == 0 and by_hand.exists()
+
+
+def test_an_environment_without_pip_is_given_it_or_kept_as_it_is(install):
+    install.subprocess.call([sys.executable, "-m", "venv", install.VENV])
+    install.fails.add("import pip")
+    assert main(install, "lab") == 0
+    os.remove(install.stamp_file())
+    install.fails.add("ensurepip")
+    sentence = main(install, "lab").replace(".venv", "venv")
+    assert is_one_sentence(sentence) and "has no pip" in sentence and os.path.exists(install.venv_python()), sentence
 
 
 def test_an_environment_whose_python_is_gone_is_made_again(install, monkeypatch):
     main(install, "lab")
     os.remove(install.venv_python())
-    monkeypatch.setattr(install, "venv_works", lambda: False)
+    monkeypatch.setattr(install, "runs", lambda words: os.path.exists(install.venv_python()))
     assert main(install, "lab") == 0
     assert os.path.exists(install.venv_python()) and len(pip_calls(install)) == 2
 
@@ -152,13 +285,53 @@ def test_an_environment_made_by_hand_is_kept(install):
     assert by_hand.exists() and [sys.executable, "-m", "venv", install.VENV] not in install.calls
 
 
-def test_a_damaged_stamp_counts_as_none(install):
+@pytest.mark.parametrize(
+    "damage",
+    [b"", b"{", b"[]", b"null", b"3", b'"lab"', b"\xff\x00\x93", b"[" * 100_000, None]
+    + [b'{"extras": %s, "torch": "cpu"}' % extras for extras in [b"3", b"null", b'"lab"', b'[["lab"]]', b'["other"]']]
+    + [b'{"extras": ["lab"]}', b'{"extras": ["lab"], "torch": {}}', b'{"extras": ["lab"], "torch": "gpu"}'],
+)
+def test_a_damaged_stamp_counts_as_none_and_costs_an_update(install, damage):
     main(install, "lab")
-    for damage in ["", "{", "[]"]:
-        Path(install.stamp_file()).write_text(damage)
-        assert not install.is_installed(["lab"])
+    stamp = Path(install.stamp_file())
+    stamp.unlink()
+    if damage is None:
+        (stamp / "a folder").mkdir(parents=True)
+    else:
+        stamp.write_bytes(damage)
+    assert not install.is_installed(["lab"]) and install.read_stamp() == {}
+    install.calls.clear()
+    assert main(install, "lab") == 0
+    assert [words[1:3] for words in install.calls] == [["-m", "pip"], ["-m", "jupyterlab"]], "a new environment"
+    assert install.is_installed(["lab"]) and json.loads(stamp.read_text())["extras"] == ["lab"]
+    assert sorted(path.name for path in stamp.parent.glob("course-*")) == [stamp.name]
+
+
+@pytest.mark.parametrize("version", ["3", "", "three", "\xff"])
+def test_a_damaged_pyvenv_cfg_tells_no_version(install, version):
     main(install, "lab")
-    assert install.is_installed(["lab"]) and json.loads(Path(install.stamp_file()).read_text())["extras"] == ["lab"]
+    (Path(install.VENV) / "pyvenv.cfg").write_text(f"version = {version}\n", "latin-1")
+    assert install.made_with() is None
+
+
+@pytest.mark.parametrize("folder", ["My Courses [WS 26]", "what?", "all * of it", "{a,b}", "100% ä"])
+def test_torch_is_found_in_a_folder_of_any_name(install, monkeypatch, tmp_path, folder):
+    monkeypatch.setattr(install, "VENV", str(tmp_path / folder / ".venv"))
+    assert not install.has_torch()
+    put_torch(install)
+    assert install.has_torch()
+
+
+def test_no_path_of_the_users_is_read_as_a_pattern():
+    sources = [ROOT / "conftest.py"]
+    for folder in ["tools", "course_utils", "tests"]:
+        sources += (ROOT / folder).rglob("*.py")
+    for source in sources:
+        text = source.read_text("utf-8")
+        assert not re.search(r"^\s*(import|from) (glob|fnmatch)\b", text, re.M), source.name
+        assert not re.search(r"\.r?glob\((?!\"[^{}\"]*\"\))", text), (
+            f"{source.name}: a pattern that is not a plain string"
+        )
 
 
 def test_the_cpu_choice_takes_torch_and_torchvision_from_pytorchs_cpu_wheels_first(install, monkeypatch):
@@ -167,6 +340,83 @@ def test_the_cpu_choice_takes_torch_and_torchvision_from_pytorchs_cpu_wheels_fir
     torch, course = pip_calls(install)
     assert torch[-4:] == ["--index-url", install.CPU_WHEELS, "torch", "torchvision"]
     assert course[-1] == ".[lab]" and install.CPU_WHEELS not in course
+
+
+# ---- one at a time
+
+
+def hold(tmp_path, then):
+    """Start a process that locks the installation in tmp_path, does `then`, and ends with its stdin."""
+    code = f"""
+import importlib.util, sys
+spec = importlib.util.spec_from_file_location("install", {str(ROOT / "tools" / "install.py")!r})
+install = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(install)
+install.ROOT = {str(tmp_path)!r}
+install.venv_python = lambda: sys.executable
+with install.lock("lab"):
+    {then}
+"""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, text=True, **pipes)
+    assert process.stdout.readline() == "at work\n"
+    return process
+
+
+AT_WORK = "print('at work', flush=True); sys.stdin.read()"
+
+
+def test_a_second_installation_at_the_same_time_is_refused_in_one_sentence_and_a_dead_one_does_not_block(tmp_path):
+    module = load()
+    module.ROOT, module.VENV = str(tmp_path), str(tmp_path / ".venv")
+    with hold(tmp_path, AT_WORK) as first:
+        sentence = main(module, "lab").replace(".venv", "venv")
+        assert is_one_sentence(sentence) and "wait for its end" in sentence and "`make lab`" in sentence, sentence
+        assert not os.path.exists(module.VENV)
+        first.kill()
+    assert (tmp_path / ".venv.lock").exists()
+    for _ in range(2):
+        with module.lock("lab"):
+            pass
+
+
+@pytest.mark.skipif(os.name == "nt", reason="on Windows a lock ends with its process")
+def test_a_pip_that_outlives_its_killed_installer_keeps_the_lock(tmp_path):
+    (tmp_path / "pip.py").write_text(f"import sys\nif __name__ == '__main__':\n    {AT_WORK}")
+    module = load()
+    module.ROOT = str(tmp_path)
+    with hold(tmp_path, 'install.pip(["words"])') as first:
+        first.kill()
+        first.wait()
+        with pytest.raises(SystemExit, match="Another"), module.lock("lab"):
+            pass
+
+
+def test_what_is_installed_starts_during_an_installation_and_holds_no_lock(install, monkeypatch):
+    main(install, "lab")
+    with install.lock("test"):
+        assert main(install, "lab") == 0
+
+    def execv(path, words):
+        with install.lock("lab"):
+            raise SystemExit(0)
+
+    monkeypatch.setattr(install.os, "execv", execv)
+    assert main(install, "test") == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no flock")
+def test_a_disk_that_knows_no_locks_is_installed_on_all_the_same(install, monkeypatch):
+    import fcntl
+
+    def unknown(file, how):
+        raise OSError(errno.ENOTSUP, "Operation not supported")
+
+    monkeypatch.setattr(fcntl, "flock", unknown)
+    assert main(install, "lab") == 0
+
+
+# ---- the program
 
 
 def test_root_is_allowed_to_start_jupyterlab_and_nobody_else_is_told_so(install, monkeypatch):
@@ -183,8 +433,70 @@ def test_root_is_allowed_to_start_jupyterlab_and_nobody_else_is_told_so(install,
 def test_a_python_that_is_too_old_is_told_so_in_one_sentence(install, monkeypatch, version):
     monkeypatch.setattr(install.sys, "version_info", version)
     sentence = main(install, "lab")
-    assert is_one_sentence(sentence) and "needs 3.10 to 3.13" in sentence, sentence
+    assert is_one_sentence(sentence) and "needs 3.10 to 3.14" in sentence, sentence
     assert not os.path.exists(install.VENV)
+
+
+def test_every_place_names_the_same_pythons(install):
+    texts = [(ROOT / name).read_text("utf-8") for name in ["Makefile", "README.md", "tools/install.py"]]
+    assert {span for text in texts for span in re.findall(r"3\.\d+ to 3\.\d+", text)} == {install.PYTHONS}
+    assert all(install.PYTHONS in text for text in texts)
+    least = install.PYTHONS.split(" ")[0]
+    assert f'requires-python = ">={least}"' in (ROOT / "pyproject.toml").read_text("utf-8")
+
+
+def rosetta(answer):
+    """Return a Popen of sysctl, which says 1 where Rosetta translates; an Intel Mac does not know the name."""
+    return lambda *words, **kept: types.SimpleNamespace(communicate=lambda: (answer, b""))
+
+
+INTEL_MAC, WINDOWS_ON_ARM = ("Darwin", "x86_64", "macosx-10.9-universal2"), ("Windows", "ARM64", "win-arm64")
+
+
+@pytest.mark.parametrize(
+    ("machine", "translated", "cure"),
+    [
+        (INTEL_MAC, b"", "Intel Macs .* Google Colab"),
+        (INTEL_MAC, b"0\n", "Intel Macs .* Google Colab"),
+        (INTEL_MAC, b"1\n", "arm64 Python, in a terminal that is not opened with Rosetta"),
+        (WINDOWS_ON_ARM, b"", "64-bit build for x86-64, .* Google Colab"),
+        (("Windows", "AMD64", "win32", 32), b"", "needs a 64-bit one: .* Google Colab"),
+        (("Linux", "armv7l", "linux-armv7l", 32), b"", "needs a 64-bit one: .* Google Colab"),
+    ],
+)
+def test_a_machine_that_pytorch_left_is_told_so_with_a_way_out_before_anything_is_made(
+    install, monkeypatch, machine, translated, cure
+):
+    set_platform(install, monkeypatch, *machine)
+    monkeypatch.setattr(install.subprocess, "Popen", rosetta(translated))
+    sentence = main(install, "lab")
+    assert is_one_sentence(sentence) and re.search(cure, sentence), sentence
+    assert install.calls == [] and not os.path.exists(install.VENV)
+    put_torch(install)
+    install.check_platform()  # somebody built it himself
+
+
+@pytest.mark.parametrize(
+    "machine",
+    [
+        ("Darwin", "arm64", "macosx-11.0-arm64"),
+        ("Darwin", "arm64", "macosx-10.9-universal2"),
+        ("Windows", "AMD64", "win-amd64"),
+        ("Windows", "ARM64", "win-amd64"),
+        ("Linux", "aarch64", "linux-aarch64"),
+    ],
+)
+def test_a_machine_that_pytorch_has_packages_for_is_not_refused(install, monkeypatch, machine):
+    set_platform(install, monkeypatch, *machine)
+    install.check_platform()
+
+
+def test_a_mac_without_sysctl_is_taken_for_an_intel_one(install, monkeypatch):
+    def missing(*words, **kept):
+        raise OSError
+
+    monkeypatch.setattr(install.subprocess, "Popen", missing)
+    assert install.is_translated() is False
 
 
 def test_the_installer_has_no_syntax_that_old_pythons_cannot_read():
@@ -208,8 +520,7 @@ def test_a_python_without_the_venv_module_names_debians_package_in_one_sentence(
 
 def fill_disk(install, monkeypatch, gigabytes, system="Linux", machine="x86_64"):
     monkeypatch.setattr(install.shutil, "disk_usage", lambda path: types.SimpleNamespace(free=gigabytes * 1e9))
-    monkeypatch.setattr(install.platform, "system", lambda: system)
-    monkeypatch.setattr(install.platform, "machine", lambda: machine)
+    set_platform(install, monkeypatch, system, machine)
 
 
 def test_a_disk_too_small_for_torch_is_told_so_in_one_sentence_with_both_ways_out(install, monkeypatch):
@@ -234,9 +545,7 @@ def test_the_cpu_build_and_other_systems_need_less_disk(install, monkeypatch):
 
 def test_torch_that_is_there_already_asks_for_no_disk(install, monkeypatch):
     main(install, "lab")
-    torch = Path(install.VENV, "lib", "python3.12", "site-packages", "torch")
-    torch.mkdir(parents=True)
-    (torch / "__init__.py").touch()
+    put_torch(install)
     fill_disk(install, monkeypatch, 1)
     assert main(install, "test") == 0
 
@@ -265,11 +574,14 @@ def test_a_pip_that_fails_shows_its_own_words_and_ends_with_one_sentence(install
 
 
 def test_a_folder_that_cannot_be_written_is_told_in_one_sentence(install, monkeypatch):
-    def refused(path):
+    def refused(*words):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(install.os, "mkdir", refused)
-    assert is_one_sentence(main(install, "lab"))
+    for name in ["mkdir", "open"]:
+        with monkeypatch.context() as during:
+            during.setattr(install.os, name, refused)
+            sentence = main(install, "lab")
+        assert is_one_sentence(sentence) and "copy the course into a folder of your own" in sentence, sentence
 
 
 def test_another_python_than_the_one_in_the_environment_is_refused_in_one_sentence(install, monkeypatch):
@@ -291,7 +603,7 @@ def test_an_unknown_torch_or_command_is_told_in_one_sentence(install, monkeypatc
 def test_make_says_in_one_sentence_that_there_is_no_python():
     run = subprocess.run(["make", "lab", "PYTHON=python3.nowhere"], cwd=ROOT, capture_output=True, text=True)
     sentence = run.stderr.splitlines()[0]
-    assert run.returncode and sentence.startswith("There is no python3.nowhere here: install Python 3.10 to 3.13")
+    assert run.returncode and sentence.startswith("There is no python3.nowhere here: install Python 3.10 to 3.14")
 
 
 # ---- git shows notebooks as text
@@ -305,9 +617,7 @@ def git(*words, cwd):
 
 def test_git_shows_a_notebook_as_text_and_as_json_where_the_environment_is_gone(monkeypatch, tmp_path):
     pytest.importorskip("jupytext")
-    spec = importlib.util.spec_from_file_location("install", ROOT / "tools" / "install.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load()
     checkout = tmp_path / "a checkout"
     checkout.mkdir()
     monkeypatch.setattr(module, "ROOT", str(checkout))
@@ -330,6 +640,22 @@ def test_git_shows_a_notebook_as_text_and_as_json_where_the_environment_is_gone(
     monkeypatch.setattr(module, "venv_python", lambda: str(tmp_path / "gone"))
     module.show_notebooks_as_text()
     assert '"execution_count": 2' in git("diff", cwd=checkout)
+
+
+def test_git_writes_what_linux_runs_with_unix_line_ends_even_where_it_writes_windows_ones(tmp_path):
+    shutil.copy(ROOT / ".gitattributes", tmp_path)
+    files = [".ci/run", "Makefile", "tools/install.py", "tools/any.sh"]
+    git("init", "--quiet", cwd=tmp_path)
+    git("config", "core.autocrlf", "true", cwd=tmp_path)
+    for name in [*files, "notes.txt"]:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"one\ntwo\n")
+    git("add", ".", cwd=tmp_path)
+    for name in [*files, "notes.txt"]:
+        (tmp_path / name).unlink()
+    git("checkout", "--quiet", ".", cwd=tmp_path)
+    assert (tmp_path / "notes.txt").read_bytes() == b"one\r\ntwo\r\n", "git writes Windows' line ends here"
+    assert [name for name in files if (tmp_path / name).read_bytes() != b"one\ntwo\n"] == []
 
 
 # ---- conda

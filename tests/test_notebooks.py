@@ -149,6 +149,14 @@ def test_every_link_is_described_and_every_relative_one_leads_somewhere(book):
     assert not re.search(r"(?<!\()https?://", re.sub(r"```.*?```", "", text, flags=re.S))
 
 
+def test_the_map_of_the_guide_names_sections_that_are_there():
+    rows = re.findall(r"\| (\d\d), sections? ([\d, ]+) \|", prose(BOOKS["00_start_here.ipynb"]))
+    assert len(rows) >= 15
+    for number, sections in rows:
+        book = next(book for name, book in BOOKS.items() if name.startswith(number))
+        assert all(f"## {section} " in prose(book) for section in sections.split(", "))
+
+
 @every_notebook
 def test_widgets_are_tagged_and_nothing_depends_on_them(book):
     for cell in code(book):
