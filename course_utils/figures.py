@@ -52,7 +52,8 @@ def new(columns: int = 1, rows: int = 1, *, width: float = 8.4, height: float = 
 def show(fig, alt: str) -> None:
     """Show `fig` as a PNG, and close it; its text alternative is the sentence `alt` and what the axes say.
 
-    It is shown as HTML, since neither JupyterLab nor nbconvert gives a bare PNG its text alternative.
+    On a screen it is shown as HTML, since neither JupyterLab nor nbconvert gives a bare PNG its text alternative; the
+    bare PNG is for what cannot show HTML, LaTeX for example.
     """
     from IPython.display import display
     from PIL import Image
@@ -75,7 +76,7 @@ def show(fig, alt: str) -> None:
         picture.save(buffer, "PNG", optimize=picture.mode != "LA")  # for greys it takes ten times as long, to save 7%
     image = base64.b64encode(buffer.getvalue()).decode("ascii")
     tag = f'<img src="data:image/png;base64,{image}" width="{width}" height="{height}" alt="{html.escape(alt)}">'
-    display({"text/html": tag, "text/plain": alt}, raw=True)
+    display({"text/html": tag, "image/png": image, "text/plain": alt}, raw=True)
 
 
 def diagram(boxes: dict, arrows: list[tuple], *, ax=None, size: tuple[float, float] = (1.7, 0.62)) -> None:

@@ -1,5 +1,6 @@
 """Start a notebook: the version it was written for, the seed, the look of its figures, an empty table of claims."""
 
+import contextlib
 import ctypes
 import os
 import random
@@ -14,6 +15,8 @@ from course_utils.display import Shown, message
 
 LONG = "COURSE_LONG"  # set by tools/train.py: the folder that a long run's checkpoints go to
 ONLY = "COURSE_LONG_ONLY"  # set by it too: the one checkpoint that is asked for, if not all
+ROOMY = 4e9  # with as many bytes of memory and more, the memory of dropped tensors may be kept
+LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")  # a container's, new and old
 _begun = ("", time.monotonic())  # the notebook and when it was started
 
 
@@ -33,14 +36,24 @@ def start(notebook: str, *, version: str) -> Shown:
 
 
 def keep_memory() -> bool:
-    """Let the C library keep the memory of dropped tensors for the next ones; return whether it can (Linux's glibc).
+    """Let the C library keep the memory of dropped tensors for the next ones; return whether it does.
 
     Else it gives the larger ones back to the system, and every training step pays for fresh pages: with batches of
-    digits a quarter of its time.
+    digits a quarter of its time. Only Linux's glibc can be told so; and where memory is short it is not.
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform.startswith("linux") else None
+    linux = sys.platform.startswith("linux")
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if linux and memory() >= ROOMY else None
     use_mmap_from, trim_from = -3, -1  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD; glibc allows the first at most 32 MiB
     return bool(mallopt and mallopt(use_mmap_from, 32 << 20) and mallopt(trim_from, 1 << 30))
+
+
+def memory() -> float:
+    """Return how many bytes of memory a process on Linux may have: the machine's, or its container's limit if less."""
+    limits = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    for file in LIMITS:
+        with contextlib.suppress(OSError, ValueError):  # no such file; or it says "max"
+            limits.append(int(Path(file).read_text()))
+    return min(limits)
 
 
 def mismatch(version: str) -> str:

@@ -57,6 +57,17 @@ print(held.hblks - before.hblks, held.arena - info().arena)  # taken from the sy
     assert counts("started").split() == ["0", "0"] and counts("not").split() == ["8", "0"]
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads Linux's limits")
+def test_where_a_container_has_little_memory_none_is_kept(monkeypatch, tmp_path):
+    limit = tmp_path / "memory.max"
+    monkeypatch.setattr(session, "LIMITS", (str(tmp_path / "missing"), str(limit)))
+    limit.write_text("max\n")
+    machine = session.memory()
+    assert machine > 1e9
+    limit.write_text(f"{2 << 30}\n")
+    assert session.memory() == min(machine, 2 << 30) and session.keep_memory() is False
+
+
 @pytest.mark.parametrize("system", ["win32", "darwin"])
 def test_where_memory_cannot_be_kept_a_notebook_starts_all_the_same(system, monkeypatch):
     monkeypatch.setattr(sys, "platform", system)
@@ -262,8 +273,24 @@ def test_a_figure_is_shown_with_its_text_alternative_and_closed(monkeypatch):
     tag = sent[0]["text/html"]
     assert tag.startswith('<img src="data:image/png;base64,iVBOR')
     assert 'width="840" height="320" alt="A &quot;line&quot; that rises. Loss: from 1 to 2.">' in tag
+    assert f'base64,{sent[0]["image/png"]}"' in tag
     with pytest.raises(ValueError, match="needs a sentence"):
         figures.show(figures.new()[0], " ")
+
+
+def test_latex_gets_the_figure_and_a_page_the_html_with_its_alternative(monkeypatch):
+    import IPython.display
+    import nbformat.v4 as new
+    from nbconvert import HTMLExporter, LatexExporter
+
+    sent = []
+    monkeypatch.setattr(IPython.display, "display", lambda data, raw: sent.append(data))
+    figures.show(figures.new()[0], "An empty figure.")
+    book = new.new_notebook(cells=[new.new_code_cell("1", outputs=[new.new_output("display_data", data=sent[0])])])
+    text, resources = LatexExporter().from_notebook_node(book)
+    assert r"\includegraphics" in text and [name.endswith(".png") for name in resources["outputs"]] == [True]
+    page, _ = HTMLExporter().from_notebook_node(book)
+    assert page.count('alt="An empty figure."') == 1 and page.count("<img") == 1
 
 
 def test_a_grey_photo_keeps_its_greys_and_a_signed_one_has_zero_in_the_middle(monkeypatch):

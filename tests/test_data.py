@@ -248,3 +248,10 @@ def test_a_loader_may_transform_each_batch():
     x, y = torch.arange(6.0).reshape(6, 1), torch.arange(6)
     batches = list(data.loader(x, y, batch_size=4, shuffle=False, transform=lambda x: -x))
     assert torch.equal(torch.cat([b for b, _ in batches]), -x) and torch.equal(torch.cat([c for _, c in batches]), y)
+
+
+def test_data_that_are_on_another_device_are_delivered_there():
+    x, y = torch.zeros(10, 4, device="meta"), torch.zeros(10, dtype=torch.long, device="meta")
+    batches = list(data.loader(x, y, batch_size=3, shuffle=True, seed=0))
+    assert [len(a) for a, _ in batches] == [3, 3, 3, 1]
+    assert all(part.device.type == "meta" for batch in batches for part in batch)

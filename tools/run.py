@@ -99,6 +99,9 @@ def clean(notebook: nbformat.NotebookNode) -> None:
         for output in cell.outputs:
             view = output.get("data", {}).get(VIEW)
             outputs += shown(state, view["model_id"]) if view else [output]
+        for output in outputs:
+            if "text/html" in output.get("data", {}):
+                output["data"].pop("image/png", None)  # it is in the HTML, too: a committed notebook is half as large
         cell.outputs = [nbformat.from_dict(output) for output in outputs]
     notebook.metadata = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
