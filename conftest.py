@@ -16,6 +16,8 @@ def pytest_configure(config):
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # two workers of one thread each: faster than one of two
     os.environ["COURSE_STRICT"] = "1"
     os.environ["TQDM_DISABLE"] = "1"
-    os.environ["COURSE_PROGRESS"] = tempfile.mkdtemp(prefix="course-progress-")
-    for name in ("COURSE_SEED", "COURSE_DATA", "COURSE_CLAIMS"):
+    progress = tempfile.TemporaryDirectory(prefix="course-progress-")
+    config.add_cleanup(progress.cleanup)
+    os.environ["COURSE_PROGRESS"] = progress.name
+    for name in ("COURSE_SEED", "COURSE_DATA", "COURSE_CLAIMS", "JUPYTERHUB_USER"):
         os.environ.pop(name, None)

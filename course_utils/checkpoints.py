@@ -35,15 +35,16 @@ def save(name: str, model: nn.Module, *, steps: int, half: bool = False, **metri
 def load(name: str, model: nn.Module) -> nn.Module:
     """Return `model` with the weights of data/checkpoints/`name`.safetensors, ready to be used (`eval`).
 
-    A damaged file, and a model of another architecture, are refused with a ValueError; the model is then as it was.
+    A damaged file, and a model of another architecture or without memory (torch's device "meta"), are refused with a
+    ValueError; the model is then as it was.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    file = f"checkpoints/{name}.safetensors"
+    file = _file(name)
     try:
         tensors = load_file(_own(name) or verified(file))
-    except SafetensorError:
+    except (SafetensorError, PermissionError):
         raise ValueError(f"data/{file} cannot be read: {restore(file)}") from None
     held = {key: tuple(value.shape) for key, value in tensors.items()}
     wanted = {key: tuple(value.shape) for key, value in model.state_dict().items()}
@@ -54,6 +55,11 @@ def load(name: str, model: nn.Module) -> nn.Module:
                 f"data/{file} is of another network: the file {sides[0]}, this network {sides[1]}; "
                 "run the cell that defines the network as it was in the notebook"
             )
+    if any(value.is_meta for value in model.state_dict().values()):
+        raise ValueError(
+            'this network is on the device "meta", which holds no numbers: call `torch.set_default_device("cpu")` and '
+            "run the cell that makes the network again"
+        )
     model.load_state_dict(tensors)
     return model.eval()
 
@@ -75,8 +81,12 @@ def header(path: Path) -> dict:
 
 
 def runs(name: str) -> list[dict]:
-    """Return the headers of all long runs on record, one for each seed; the first is the checkpoint's own."""
-    return [header(_own(name))] if _own(name) else records.read("checkpoints")[name]
+    """Return the headers of all long runs on record, one for each seed; the first is the checkpoint's own.
+
+    Where the record is missing or damaged, that one, which is in the checkpoint itself, is all there is.
+    """
+    own = _own(name)
+    return [header(own)] if own else records.read("checkpoints").get(name) or [header(verified(_file(name)))]
 
 
 def table_of_runs(name: str) -> Shown:
@@ -84,4 +94,11 @@ def table_of_runs(name: str) -> Shown:
     rows = [{key: value for key, value in run.items() if key != "notebook"} for run in runs(name)]
     cells = [[f"{value:,}" if isinstance(value, int) else f"{value:g}" for value in row.values()] for row in rows]
     headers = [key.replace("_", " ") for key in rows[0]]
-    return table(headers, cells, caption=f"Long runs of `{name}`; the first one's weights are in data/checkpoints.")
+    caption = f"Long runs of `{name}`; the first one's weights are in data/checkpoints."
+    if not _own(name) and name not in records.read("checkpoints"):
+        caption += " Other seeds: not yet measured."
+    return table(headers, cells, caption=caption)
+
+
+def _file(name: str) -> str:
+    return f"checkpoints/{name}.safetensors"

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from course_utils import display, progress
+from course_utils import display, progress, progress_file
 
 
 class Notebook(NamedTuple):
@@ -124,9 +124,10 @@ def show(exercises: dict[str, list[str]] | None = None) -> display.Shown:
     begun = [_row(key, entry) for key, entry in sorted(entries.items())]
     headers = ["exercise", "minutes until passed", "checks", "hints", "solution"]
     parts += [display.table(headers, begun, caption="What each exercise took")] if begun else []
-    parts += [display.message(trouble, "bad")] if trouble else []
-    where = progress.progress_file.place(progress.path())
-    parts += [display.message(f"Your progress is kept in `{where}`."), display.message(advice, "hint")]
+    obstacle = progress_file.obstacle(progress.path())
+    parts += [display.message(trouble, "bad")] if trouble and not obstacle else []
+    where = f"Your progress is kept in `{progress_file.place(progress.path())}`."
+    parts += [display.message(obstacle, "bad") if obstacle else display.message(where), display.message(advice, "hint")]
     return display.Shown(markup="".join(p.markup for p in parts), text="\n".join(p.text for p in parts))
 
 
@@ -135,7 +136,7 @@ def _row(key: str, entry: dict) -> list[str]:
     took = progress.minutes(entry)
     return [
         key.replace("/", " "),
-        "not passed" if took is None else f"{took:.0f}",
+        f"{took:.0f}" if took is not None else "passed" if entry.get("passed") else "not passed",
         str(entry.get("attempts", "")),
         str(entry.get("hints", "")),
         "seen" if entry.get("solution") else "",

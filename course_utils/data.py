@@ -1,10 +1,10 @@
 """Real data from the data/ folder, checked against its sha256 list, as plain tensors; and generated 2-D sets."""
 
+import contextlib
 import hashlib
-import json
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 import torch
-from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler, TensorDataset
+from torch.utils.data import BatchSampler, DataLoader, Sampler, SequentialSampler, TensorDataset
 
 from course_utils import again
 
@@ -25,14 +25,16 @@ SHAPES = ("blobs", "moons", "circles", "spirals", "xor")
 def data_dir() -> Path:
     """Return the course's data/ folder: the one COURSE_DATA names, else beside course_utils, else above this folder."""
     named = os.environ.get("COURSE_DATA")
-    if named:
-        places = [Path(named)]
-    else:
+    beside = Path(__file__).resolve().parents[1] / "data"
+    places = [Path(os.path.expanduser(named)) if named else beside]
+    with contextlib.suppress(FileNotFoundError):  # the current folder was deleted
         here = Path.cwd()
-        places = [folder / "data" for folder in (Path(__file__).resolve().parents[1], here, *here.parents)]
+        places += [] if named else [folder / "data" for folder in (here, *here.parents)]
     for place in places:
-        if (place / "manifest.json").is_file():
+        if os.path.isfile(place / "manifest.json"):
             return place
+    if not named and os.path.isdir(beside):
+        raise FileNotFoundError(f"data/manifest.json is missing or no file: {again.restore('manifest.json', beside)}")
     looked = f"COURSE_DATA names {named}" if named else "course_utils is not inside the course's folder"
     raise FileNotFoundError(
         f"the course's data/ folder with its manifest.json was not found: {looked}; "
@@ -40,27 +42,39 @@ def data_dir() -> Path:
     )
 
 
+def is_manifest(manifest: object) -> bool:
+    """Tell whether a manifest has the size, the sha256 and the rebuilding command of every file."""
+    kinds = {"bytes": int, "sha256": str, "rebuild": str}
+    entry = lambda one: isinstance(one, dict) and all(isinstance(one.get(key), kind) for key, kind in kinds.items())
+    return isinstance(manifest, dict) and bool(manifest) and all(map(entry, manifest.values()))
+
+
 def verified(name: str) -> Path:
     """Return the path of data/`name` once its size and sha256 are those of data/manifest.json; refuse it otherwise."""
     folder = data_dir()
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    manifest = again.read_json("manifest.json", folder, is_manifest)
     if name not in manifest:
-        raise KeyError(f"data/{name} is not listed in data/manifest.json; listed are {', '.join(sorted(manifest))}")
+        raise ValueError(f"data/{name} is not listed in data/manifest.json; listed are {', '.join(sorted(manifest))}")
     path, listed = folder / name, manifest[name]
     repair = f"{restore(name)}, or rebuild it with `{listed['rebuild']}`"
-    if not path.is_file():
-        raise FileNotFoundError(f"data/{name} is missing: {repair}")
-    stat = path.stat()
-    if stat.st_size != listed["bytes"]:
-        raise ValueError(f"data/{name} has {stat.st_size:,} bytes instead of {listed['bytes']:,}: {repair}")
-    if _sha256(str(path), stat.st_size, stat.st_mtime_ns) != listed["sha256"]:
-        raise ValueError(f"data/{name} is damaged, its sha256 is not the listed one: {repair}")
+    try:
+        stat = path.stat()
+        if not path.is_file():
+            raise ValueError(f"data/{name} is no file: move away what is in its place, and {repair}")
+        if stat.st_size != listed["bytes"]:
+            raise ValueError(f"data/{name} has {stat.st_size:,} bytes instead of {listed['bytes']:,}: {repair}")
+        if _sha256(str(path), stat.st_size, stat.st_mtime_ns) != listed["sha256"]:
+            raise ValueError(f"data/{name} is damaged, its sha256 is not the listed one: {repair}")
+    except FileNotFoundError:
+        raise FileNotFoundError(f"data/{name} is missing: {repair}") from None
+    except OSError as error:
+        raise ValueError(f"{again.unreadable(name, error)} {repair}") from None
     return path
 
 
 def restore(name: str) -> str:
     """Return how to get data/`name` again."""
-    return again.advice(f"git restore data/{name}", data_dir().parent)
+    return again.restore(name, data_dir())
 
 
 @lru_cache
@@ -99,7 +113,7 @@ def letters(n: int, *, alphabet: str, seed: int) -> torch.Tensor:
 
     if not alphabet or not alphabet.isascii() or not alphabet.isalnum():
         raise ValueError(f'letters(alphabet=) takes letters and digits such as "ABC", got {alphabet!r}')
-    generator, drawn = torch.Generator().manual_seed(seed), []
+    generator, drawn = torch.Generator("cpu").manual_seed(seed), []
     for family in ("DejaVu Sans", "DejaVu Serif", "DejaVu Sans Mono"):
         for weight in ("normal", "bold"):
             font = ImageFont.truetype(findfont(FontProperties(family=family, weight=weight)), 104)
@@ -110,16 +124,17 @@ def letters(n: int, *, alphabet: str, seed: int) -> torch.Tensor:
                 size = [max(1, round(side * 20 / max(cut.size))) for side in cut.size]
                 ink = torch.from_numpy(np.array(cut.resize(size, Image.Resampling.BOX)))
                 drawn.append(_centred(ink))
-    return torch.stack(drawn)[torch.randint(len(drawn), (n,), generator=generator)].unsqueeze(1)
+    chosen = torch.randint(len(drawn), (n,), generator=generator, device="cpu")
+    return torch.stack(drawn)[chosen].unsqueeze(1)
 
 
 def _centred(ink: torch.Tensor) -> torch.Tensor:
     """Return ink (h, w) on paper (28, 28), its centre of mass in the middle, as far as it fits."""
     height, width = ink.shape
     rows, columns = ink.float().sum(1), ink.float().sum(0)
-    middle = [(side * torch.arange(len(side))).sum() / side.sum() for side in (rows, columns)]
+    middle = [(side * torch.arange(len(side), device="cpu")).sum() / side.sum() for side in (rows, columns)]
     top, left = (min(max(round(13.5 - m.item()), 0), 28 - s) for m, s in zip(middle, ink.shape, strict=True))
-    paper = torch.zeros(28, 28, dtype=torch.uint8)
+    paper = torch.zeros(28, 28, dtype=torch.uint8, device="cpu")
     paper[top : top + height, left : left + width] = ink
     return paper
 
@@ -130,8 +145,12 @@ def photo(name: str) -> torch.Tensor:
 
     if name not in ("china", "flower"):
         raise ValueError(f'photo(name) takes "china" or "flower", got {name!r}')
-    with Image.open(verified(f"photos/{name}.png")) as image:
-        pixels = np.array(image.convert("RGB"))
+    path = verified(f"photos/{name}.png")
+    try:
+        with Image.open(path) as image:
+            pixels = np.array(image.convert("RGB"))
+    except (OSError, ValueError):
+        raise ValueError(f"data/photos/{name}.png cannot be read: {restore(f'photos/{name}.png')}") from None
     return torch.from_numpy(pixels).permute(2, 0, 1).float().div_(255)
 
 
@@ -142,26 +161,27 @@ def shapes(name: str, n: int, *, noise: float, seed: int) -> tuple[torch.Tensor,
     """
     if name not in SHAPES:
         raise ValueError(f"shapes(name) takes one of {', '.join(SHAPES)}, got {name!r}")
-    generator = torch.Generator().manual_seed(seed)
-    y = torch.arange(n) % 2
-    t = torch.rand(n, generator=generator)
-    side = 2.0 * y - 1  # -1 for class 0, +1 for class 1
+    generator = torch.Generator("cpu").manual_seed(seed)
+    kind = {"dtype": torch.float32, "device": "cpu"}  # whatever torch's defaults are
+    y = torch.arange(n, device="cpu") % 2
+    t = torch.rand(n, generator=generator, **kind)
+    side = 2 * y.float() - 1  # -1 for class 0, +1 for class 1
     if name == "blobs":
         x = torch.stack([0.7 * side, 0.4 * side], dim=1)
     elif name == "moons":
         angle = math.pi * t
         x = torch.stack([torch.cos(angle) * -side - 0.5 * side, torch.sin(angle) * -side + 0.25 * side], dim=1)
-        x = x * torch.tensor([0.85, 1.0])
+        x = x * torch.tensor([0.85, 1.0], **kind)
     elif name == "circles":
-        angle, radius = 2 * math.pi * t, 1.2 - 0.7 * y
+        angle, radius = 2 * math.pi * t, 1.2 - 0.7 * y.float()
         x = torch.stack([radius * torch.cos(angle), radius * torch.sin(angle)], dim=1)
     elif name == "spirals":
-        angle, radius = 3 * math.pi * t.sqrt() + math.pi * y, 1.3 * t.sqrt()
+        angle, radius = 3 * math.pi * t.sqrt() + math.pi * y.float(), 1.3 * t.sqrt()
         x = torch.stack([radius * torch.cos(angle), radius * torch.sin(angle)], dim=1)
     else:  # xor: opposite corners belong together
-        corner = torch.where(torch.rand(n, generator=generator) < 0.5, -1.0, 1.0)
+        corner = 1 - 2 * (torch.rand(n, generator=generator, **kind) < 0.5).float()
         x = 0.8 * torch.stack([corner, corner * -side], dim=1)
-    return x + noise * torch.randn(n, 2, generator=generator), y
+    return x + noise * torch.randn(n, 2, generator=generator, **kind), y
 
 
 class Scenes(NamedTuple):
@@ -183,12 +203,13 @@ def scenes(split: str, n: int, *, seed: int, digits: tuple[int, int] = (1, 4)) -
     least, most = digits
     if not 1 <= least <= most <= 4:
         raise ValueError(f"scenes hold one to four digits: digits=(1, 4), or numbers between; got digits={digits}")
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator("cpu").manual_seed(seed)
     images, classes = mnist(split, standardise=False)
-    count = (torch.arange(n) % (most - least + 1) + least)[torch.randperm(n, generator=generator)]
-    present = torch.arange(most) < count[:, None]  # (n, K)
-    decks = [torch.randperm(len(images), generator=generator) for _ in range(-(-int(count.sum()) // len(images)))]
-    chosen = torch.zeros(n, most, dtype=torch.long)
+    shuffled = lambda size: torch.randperm(size, generator=generator, device="cpu")
+    count = (torch.arange(n, device="cpu") % (most - least + 1) + least)[shuffled(n)]
+    present = torch.arange(most, device="cpu") < count[:, None]  # (n, K)
+    decks = [shuffled(len(images)) for _ in range(-(-int(count.sum()) // len(images)))]
+    chosen = torch.zeros(n, most, dtype=torch.long, device="cpu")
     chosen[present] = torch.cat(decks)[: int(count.sum())]
     labels = classes[chosen].masked_fill(~present, -1)
     parts = []
@@ -202,17 +223,18 @@ def _compose(images: torch.Tensor, present: torch.Tensor, generator: torch.Gener
     """Place digits (n, K, 28, 28) on canvases; return x (n, 1, 64, 64) in bytes, boxes and masks as in Scenes."""
     n, most = present.shape
     tight = torch.cat([_extent(images.amax(2) > INK), _extent(images.amax(3) > INK)], dim=2)[:, :, [0, 2, 1, 3]]
-    middle = (tight[:, :, :2] + tight[:, :, 2:]) / 2
-    corner = torch.zeros(n, most, 2, dtype=torch.long)
+    middle = (tight[:, :, :2] + tight[:, :, 2:]).float() / 2
+    corner = torch.zeros(n, most, 2, dtype=torch.long, device="cpu")
+    scene = torch.arange(n, device="cpu")
     for k in range(most):  # of 40 random places the first that is far enough from the digits already placed
-        tries = torch.randint(CANVAS - 27, (n, 40, 2), generator=generator)
+        tries = torch.randint(CANVAS - 27, (n, 40, 2), generator=generator, device="cpu")
         apart = (tries + middle[:, k, None])[:, :, None] - (corner + middle)[:, None, :k]  # (n, 40, k, 2)
-        nearest = apart.norm(dim=3).amin(2).clamp(max=12) if k else torch.ones(n, 40)
-        corner[:, k] = tries[torch.arange(n), nearest.argmax(1)]
-    columns, rows = (corner[:, :, axis, None] + torch.arange(28) for axis in (0, 1))  # (n, K, 28)
-    layers = torch.zeros(n, most, CANVAS, CANVAS, dtype=torch.uint8)
-    scene, layer = torch.arange(n)[:, None, None, None], torch.arange(most)[:, None, None]
-    layers[scene, layer, rows[..., None], columns[:, :, None]] = images
+        nearest = apart.norm(dim=3).amin(2).clamp(max=12) if k else torch.ones(n, 40, device="cpu")
+        corner[:, k] = tries[scene, nearest.argmax(1)]
+    columns, rows = (corner[:, :, axis, None] + torch.arange(28, device="cpu") for axis in (0, 1))  # (n, K, 28)
+    layers = torch.zeros(n, most, CANVAS, CANVAS, dtype=torch.uint8, device="cpu")
+    layer = torch.arange(most, device="cpu")[:, None, None]
+    layers[scene[:, None, None, None], layer, rows[..., None], columns[:, :, None]] = images
     boxes = (tight + corner.repeat(1, 1, 2)) * present[:, :, None]
     return layers.amax(1, keepdim=True), boxes.float(), layers > INK
 
@@ -221,6 +243,29 @@ def _extent(ink: torch.Tensor) -> torch.Tensor:
     """Return where the first true entry of ink (..., 28) begins and the last one ends, (..., 2)."""
     first = ink.int().argmax(-1)
     return torch.stack([first, 28 - ink.flip(-1).int().argmax(-1)], dim=-1)
+
+
+class Shuffled(Sampler):
+    """The numbers below `n`, each time in another order: those of torch's RandomSampler, drawn on the CPU."""
+
+    def __init__(self, n: int, *, seed: int):
+        self.n, self.generator = n, torch.Generator("cpu").manual_seed(seed)
+
+    def __len__(self) -> int:
+        return self.n
+
+    def __iter__(self) -> Iterator[int]:
+        draw = lambda: torch.randperm(self.n, generator=self.generator, device="cpu")
+        yield from draw().tolist()
+        draw()  # as RandomSampler does, so that the later orders are the same, too
+
+
+class CPULoader(DataLoader):
+    """A DataLoader that works on the CPU, whatever torch's default device is."""
+
+    def __iter__(self) -> Iterator:
+        with torch.device("cpu"):
+            return super().__iter__()
 
 
 def loader(
@@ -240,8 +285,7 @@ def loader(
     if len(x) != len(y):
         raise ValueError(f"loader(x, y) pairs examples with labels: got {len(x)} examples and {len(y)} labels")
     dataset = TensorDataset(x, y)
-    generator = torch.Generator().manual_seed(seed)
-    order = RandomSampler(dataset, generator=generator) if shuffle else SequentialSampler(dataset)
+    order = Shuffled(len(x), seed=seed) if shuffle else SequentialSampler(dataset)
     finish = (lambda batch: (transform(batch[0]), batch[1])) if transform else None
     batches = BatchSampler(order, batch_size, drop_last=False)
-    return DataLoader(dataset, sampler=batches, batch_size=None, collate_fn=finish)
+    return CPULoader(dataset, sampler=batches, batch_size=None, collate_fn=finish)

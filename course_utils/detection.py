@@ -33,7 +33,7 @@ def match(found: Detections, boxes: torch.Tensor, labels: torch.Tensor, *, iou: 
         if free:
             hit[i] = max(free)[1]
             taken.add((scene[i], hit[i]))
-    return torch.tensor(hit, dtype=torch.long)
+    return torch.tensor(hit, dtype=torch.long, device=found.scene.device)
 
 
 def average_precision(hits: torch.Tensor, objects: int) -> float:
@@ -43,10 +43,10 @@ def average_precision(hits: torch.Tensor, objects: int) -> float:
     true ones. This is COCO's definition (Lin and others, 2014).
     """
     found = hits.double().cumsum(0)
-    precision = found / torch.arange(1, len(hits) + 1)
-    best = torch.cat([precision.flip(0).cummax(0).values.flip(0), torch.zeros(1, dtype=torch.float64)])
+    precision = found / torch.arange(1, len(hits) + 1, device=hits.device)
+    best = torch.cat([precision.flip(0).cummax(0).values.flip(0), found.new_zeros(1)])
     recalls = torch.from_numpy(np.linspace(0, 1, 101))  # NumPy's, as COCO's: torch's differ in the last bit
-    reached = torch.searchsorted(found / objects, recalls)
+    reached = torch.searchsorted(found / objects, recalls.to(hits.device))
     return best[reached].mean().item()
 
 
@@ -68,7 +68,7 @@ def _iou(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 
 def cut(planes: torch.Tensor, index: torch.Tensor, corner: torch.Tensor) -> torch.Tensor:
     """Return windows (m, 32, 32) out of planes[index], 0 outside; planes (N, S, S), index (m,), corner (m, 2): x, y."""
-    rows, columns = (corner[:, axis, None] + 32 + torch.arange(32) for axis in (1, 0))
+    rows, columns = (corner[:, axis, None] + 32 + torch.arange(32, device=corner.device) for axis in (1, 0))
     return F.pad(planes, [32] * 4)[index[:, None, None], rows[:, :, None], columns[:, None, :]]
 
 
@@ -79,7 +79,7 @@ def look(x: torch.Tensor, index: torch.Tensor, boxes: torch.Tensor) -> tuple[tor
     """
     corner = ((boxes[:, :2] + boxes[:, 2:]) / 2).round().long() - 16
     ink = cut(x[:, 0] - x.min(), index, corner)
-    pixel, here = torch.arange(32) + 0.5, boxes - corner.repeat(1, 2)
+    pixel, here = torch.arange(32, device=boxes.device) + 0.5, boxes - corner.repeat(1, 2)
     across, down = ((pixel > here[:, i, None]) & (pixel < here[:, i + 2, None]) for i in (0, 1))
     return torch.stack([ink, (down[:, :, None] & across[:, None, :]).float()], dim=1), corner
 

@@ -6,6 +6,7 @@ import io
 
 import matplotlib
 import matplotlib.pyplot as plt
+import numpy as np
 import torch
 from matplotlib.collections import LineCollection
 from matplotlib.patches import FancyBboxPatch
@@ -15,6 +16,7 @@ from course_utils.display import COLOURS
 
 CYCLE = [COLOURS[name] for name in ("blue", "red", "green", "purple", "amber", "grey")]
 HEIGHTS = matplotlib.colors.LinearSegmentedColormap.from_list("heights", [COLOURS["blue"], COLOURS["amber"]])
+PLAIN = {"dtype": torch.float32, "device": "cpu"}  # whatever torch's defaults are
 DPI, SHARPNESS = 100, 1.5  # pixels an inch on the page, and how many more are stored so that letters stay crisp
 
 
@@ -131,7 +133,7 @@ def connections(kind: str, *, ax=None) -> None:
     pairs = [(i, u) for u in range(6) for i in range(8) if kind == "fully" or u <= i < u + 3]
     shared = kind == "convolutionally"
     weights = [i - u if shared else k for k, (i, u) in enumerate(pairs)]
-    colours = CYCLE[:3] if shared else plt.get_cmap("turbo")(torch.linspace(0.05, 0.95, len(pairs)))
+    colours = CYCLE[:3] if shared else plt.get_cmap("turbo")(np.linspace(0.05, 0.95, len(pairs)))
     colours = colours if shared else [colours[k * 11 % len(pairs)] for k in range(len(pairs))]  # neighbours differ
     for (i, u), weight in zip(pairs, weights, strict=True):
         ax.plot([i, u + 1], [0, 1], color=colours[weight], linewidth=1.2, zorder=0)
@@ -167,9 +169,9 @@ def masks(masks: torch.Tensor, *, ax=None) -> None:
     """Draw masks (k, H, W) on paper, each in a colour of its own; colours mix where masks overlap."""
     ax = ax or plt.gca()
     height, width = masks.shape[-2:]
-    paper = torch.ones(height, width, 3)
+    paper = torch.ones(height, width, 3, **PLAIN)
     for mask, colour in zip(masks, CYCLE, strict=False):
-        paper[mask] *= torch.tensor(matplotlib.colors.to_rgb(colour))
+        paper[mask] *= torch.tensor(matplotlib.colors.to_rgb(colour), **PLAIN)
     ax.imshow(paper, interpolation="nearest", extent=(0, width, height, 0))
     _frame(ax)
 
@@ -184,7 +186,7 @@ def _frame(ax) -> None:
 def surface(f, *, ax=None, span: float = 1.5, levels: int = 18) -> None:
     """Draw the level lines of f, a function of points w (..., 2) with values (...), over -span..span in both."""
     ax = ax or plt.gca()
-    axis = torch.linspace(-span, span, 121)
+    axis = torch.linspace(-span, span, 121, **PLAIN)
     w = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), dim=-1)
     heights = f(w).detach().clamp(min=0).sqrt()  # the root spreads the lines evenly over a bowl
     ax.contour(axis, axis, heights, levels=levels, cmap=HEIGHTS, linewidths=0.8)
@@ -214,8 +216,8 @@ def points(x: torch.Tensor, y: torch.Tensor, *, ax=None) -> None:
 def grid(f, *, ax=None, span: float = 1.5, lines: int = 13) -> None:
     """Draw a square grid of the plane after f, a function of points (n, 2) to points (n, 2), has moved it."""
     ax = ax or plt.gca()
-    along = torch.linspace(-span, span, 80)
-    across = torch.linspace(-span, span, lines)
+    along = torch.linspace(-span, span, 80, **PLAIN)
+    across = torch.linspace(-span, span, lines, **PLAIN)
     flat = torch.stack(torch.meshgrid(across, along, indexing="ij"), dim=-1)  # (lines, 80, 2)
     moved = f(torch.cat([flat, flat.flip(-1)]).reshape(-1, 2)).detach().reshape(2 * lines, 80, 2)
     ax.add_collection(LineCollection(moved.numpy(), colors=COLOURS["grey"], linewidths=0.5, alpha=0.7, zorder=0))

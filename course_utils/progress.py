@@ -1,20 +1,27 @@
 """The learner's progress: what was tried and passed, in one small JSON file that the learner owns and may move."""
 
-import json
 import os
 from pathlib import Path
 
 from course_utils import display, progress_file
+from course_utils.progress_file import merge
 
 EVENTS = ("attempted", "passed", "hint", "solution")
 
 
 def path() -> Path:
-    """Return the file: in COURSE_PROGRESS (a folder or a .json file), else in notebooks/ of the course, else here."""
+    """Return the file: in COURSE_PROGRESS (a folder or a .json file), else in notebooks/ of the course, else here.
+
+    It is in the home folder instead where that folder is not the learner's alone: another user owns it, or a hub
+    runs the kernel. So each person has a file.
+    """
     chosen = os.path.expanduser(os.environ.get("COURSE_PROGRESS", ""))
-    notebooks = os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "notebooks")
-    if not chosen and os.path.isdir(notebooks):
-        chosen = notebooks
+    if not chosen:
+        notebooks = os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "notebooks")
+        chosen = notebooks if os.path.isdir(notebooks) else os.getcwd()
+        foreign = hasattr(os, "geteuid") and os.geteuid() not in (0, os.stat(chosen).st_uid)  # root may write anywhere
+        if foreign or os.environ.get("JUPYTERHUB_USER"):
+            chosen = os.path.expanduser("~")
     if not chosen.lower().endswith(".json") or os.path.isdir(chosen):
         chosen = os.path.join(chosen, "my_progress.json")
     return Path(os.path.realpath(chosen))
@@ -33,8 +40,8 @@ def record(notebook: str, exercise: str, event: str) -> str | None:
         entry = {"attempts": 0, "hints": 0, "first": at, "passed": None, "solution": False}
         entry |= progress["exercises"].get(key, {})
         entry["first"] = min(entry["first"], at)  # a clock may have been set back
-        entry["attempts"] += event == "attempted"
-        entry["hints"] += event == "hint"
+        for counted, count in (("attempted", "attempts"), ("hint", "hints")):
+            entry[count] = min(entry[count] + (event == counted), progress_file.MAX_COUNT)
         if event == "passed":
             entry["attempts"], entry["passed"] = max(entry["attempts"], 1), entry["passed"] or at
         entry["solution"] = entry["solution"] or (event == "solution" and not entry["passed"])
@@ -56,7 +63,7 @@ def load(file: Path | None = None) -> tuple[dict, str | None]:
     """
     file = file or path()
     try:
-        progress, state = progress_file.read(file)
+        progress, state = progress_file.read(progress_file.content(file))
     except OSError as error:
         return progress_file.empty(), progress_file.trouble(file, "read", error)
     if state in ("damaged", "partly damaged"):
@@ -65,28 +72,6 @@ def load(file: Path | None = None) -> tuple[dict, str | None]:
             f"`{progress_file.place(file)}` is {state}; the next check sets it aside and goes on with what is left.",
         )
     return progress, progress_file.newer(file) if state else None
-
-
-def merge(a: dict, b: dict) -> dict:
-    """Return the progress of `a` and `b` together; order does not matter, nor how often the same is merged."""
-
-    def either(key, x, y):
-        return max(x, y, key=lambda value: json.dumps(value, sort_keys=True))
-
-    def in_entry(key, x, y):
-        if key in ("first", "passed"):
-            return min(x, y) if x and y else x or y
-        if key in ("attempts", "hints", "solution"):
-            return max(x, y)
-        return either(key, x, y)
-
-    def union(x, y, both):
-        return {**x, **y, **{key: both(key, x[key], y[key]) for key in x.keys() & y.keys()}}
-
-    def at_top(key, x, y):
-        return union(x, y, lambda _, e, f: union(e, f, in_entry)) if key == "exercises" else either(key, x, y)
-
-    return union(a, b, at_top)
 
 
 def keep_in(folder: str) -> display.Shown:
@@ -115,9 +100,9 @@ def keep_in(folder: str) -> display.Shown:
 def reset() -> display.Shown:
     """Begin again: the file is set aside under a name with the time in it; nothing is deleted."""
     file = path()
-    if not os.path.exists(file):
-        return display.message("Nothing is recorded yet, so there is nothing to set aside.")
     try:
+        if not progress_file.regular(file):
+            return display.message("Nothing is recorded yet, so there is nothing to set aside.")
         with progress_file.locked(file):
             aside = progress_file.set_aside(file, "old")
     except OSError as error:

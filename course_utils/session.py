@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import os
 import random
+import re
 import sys
 import time
 from pathlib import Path
@@ -21,7 +22,10 @@ _begun = ("", time.monotonic())  # the notebook and when it was started
 
 
 def start(notebook: str, *, version: str) -> Shown:
-    """Make notebook `notebook` ("01") ready; `version` is the course's version that the notebook was saved with."""
+    """Make notebook `notebook` ("01") ready; `version` is the course's version that the notebook was saved with.
+
+    What is wrong with the course's records is said here, once, and stops nothing.
+    """
     from course_utils import claims, figures
 
     global _begun
@@ -32,7 +36,22 @@ def start(notebook: str, *, version: str) -> Shown:
     claims.begin(notebook)
     if version != __version__:
         return message(mismatch(version), "bad")
-    return message(f"Ready: notebook {notebook}, version {version}, seed {seed()}.", "good")
+    ready = f"Ready: notebook {notebook}, version {version}, seed {seed()}."
+    wrong = _wrong_records()
+    return message("\n".join([ready, *wrong]), "hint" if wrong else "good")
+
+
+def _wrong_records() -> list[str]:
+    """Return a sentence for each record that tables cannot show."""
+    from course_utils import records
+
+    said = {}
+    for name in ("claims", "checkpoints"):
+        try:
+            records.checked(name)
+        except (OSError, ValueError) as error:
+            said[f"Numbers on record are “not yet measured” here: {error}."] = name
+    return list(said)
 
 
 def keep_memory() -> bool:
@@ -88,8 +107,14 @@ def long(checkpoint: str = "") -> bool:
 
 
 def seed() -> int:
-    """Return the seed of this run: 0, or what COURSE_SEED says."""
-    return int(os.environ.get("COURSE_SEED", "0"))
+    """Return the seed of this run: 0, or what COURSE_SEED says, from 0 to 2**32 - 1; else a ValueError."""
+    said = os.environ.get("COURSE_SEED", "").strip() or "0"
+    if not re.fullmatch(r"[0-9]{1,10}", said) or int(said) >= 2**32:
+        raise ValueError(
+            f"the environment variable COURSE_SEED should be a whole number from 0 to {2**32 - 1}, such as 3, "
+            f"got {said!r}: correct it or remove it"
+        )
+    return int(said)
 
 
 def seed_everything(number: int) -> None:

@@ -51,7 +51,7 @@ class Trial:
         self.name = reference.__name__.removesuffix("_reference")
         self.parameters = list(inspect.signature(reference).parameters.values())
         seed()
-        self.cases = make(torch.Generator().manual_seed(0))
+        self.cases = make(torch.Generator("cpu").manual_seed(0))
         self.gradient_of = gradient_of
         self.stuck = False  # whether the last function could not be stopped
 
@@ -175,7 +175,7 @@ def fresh(value: Any, memo: dict | None = None) -> Any:
 
     memo = {} if memo is None else memo
     if isinstance(value, torch.Generator):
-        return memo.setdefault(id(value), torch.Generator().set_state(value.get_state()))
+        return memo.setdefault(id(value), torch.Generator("cpu").set_state(value.get_state()))
     if type(value) in (tuple, list):
         return type(value)(fresh(item, memo) for item in value)
     return copy.deepcopy(value, memo)
@@ -183,14 +183,16 @@ def fresh(value: Any, memo: dict | None = None) -> Any:
 
 @contextlib.contextmanager
 def undisturbed():
-    """Work on the CPU, and leave the random state of Python, NumPy and torch (there) as it was."""
+    """Work on the CPU in float32, and leave the random state of Python, NumPy and torch (there) as it was."""
     import numpy
     import torch
 
-    states = random.getstate(), numpy.random.get_state()
+    states, dtype = (random.getstate(), numpy.random.get_state()), torch.get_default_dtype()
     with torch.random.fork_rng(devices=[]), torch.device("cpu"):
         try:
+            torch.set_default_dtype(torch.float32)
             yield
         finally:
+            torch.set_default_dtype(dtype)
             random.setstate(states[0])
             numpy.random.set_state(states[1])

@@ -2,13 +2,14 @@
 
 import gzip
 import unicodedata
+import zlib
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
 from torch.utils.data import DataLoader, Sampler, TensorDataset
 
-from course_utils.data import verified
+from course_utils.data import CPULoader, restore, verified
 
 PARTS = ("train", "validation", "test")
 LETTERS = tuple("abcdefghijklmnopqrstuvwxyz'")
@@ -81,8 +82,12 @@ def _rows(name: str, part: str, without: str = "") -> list[list[str]]:
     """Return the columns of every line of data/`name`.txt.gz that belongs to `part`; `without` names signs to drop."""
     if part not in PARTS:
         raise ValueError(f'{name}(part) takes "train", "validation" or "test", got {part!r}')
-    with gzip.open(verified(f"{name}.txt.gz"), "rt", encoding="utf-8") as file:
-        text = file.read().translate(str.maketrans("", "", without))
+    path = verified(f"{name}.txt.gz")
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") as file:
+            text = file.read().translate(str.maketrans("", "", without))
+    except (EOFError, OSError, ValueError, zlib.error):
+        raise ValueError(f"data/{name}.txt.gz cannot be read: {restore(f'{name}.txt.gz')}") from None
     return [line.split("\t")[1:] for line in text.splitlines() if line.startswith(f"{part}\t")]
 
 
@@ -92,14 +97,15 @@ def encode(sequences: Sequence[Sequence[str]], symbols: Sequence[str]) -> tuple[
     Symbol i of `symbols` is i + 1, so that 0 is left for what stands behind a sequence's end; T is the longest length.
     """
     number = {symbol: i + 1 for i, symbol in enumerate(symbols)}
+    kind = {"dtype": torch.long, "device": "cpu"}
     try:
-        numbers = torch.tensor([number[symbol] for sequence in sequences for symbol in sequence], dtype=torch.long)
+        numbers = torch.tensor([number[symbol] for sequence in sequences for symbol in sequence], **kind)
     except KeyError as error:
         known = "".join(symbols) if all(len(symbol) == 1 for symbol in symbols) else " ".join(symbols)
         raise ValueError(f"encode knows the symbols {known!r}, got {error.args[0]!r}; `plain` drops accents") from None
-    lengths = torch.tensor([len(sequence) for sequence in sequences], dtype=torch.long)
-    rows = torch.zeros(len(sequences), max(map(len, sequences), default=0), dtype=torch.long)
-    rows[torch.arange(rows.shape[1]) < lengths[:, None]] = numbers
+    lengths = torch.tensor([len(sequence) for sequence in sequences], **kind)
+    rows = torch.zeros(len(sequences), max(map(len, sequences), default=0), **kind)
+    rows[torch.arange(rows.shape[1], device="cpu") < lengths[:, None]] = numbers
     return rows, lengths
 
 
@@ -114,17 +120,18 @@ class SameLength(Sampler):
 
     def __init__(self, lengths: torch.Tensor, *, batch_size: int, seed: int):
         self.lengths, self.batch_size = lengths, batch_size
-        self.generator = torch.Generator().manual_seed(seed)
+        self.generator = torch.Generator("cpu").manual_seed(seed)
 
     def __len__(self) -> int:
         return sum(-(-count // self.batch_size) for count in self.lengths.unique(return_counts=True)[1].tolist())
 
     def __iter__(self) -> Iterator[list[int]]:
-        order = torch.randperm(len(self.lengths), generator=self.generator)
+        shuffled = lambda size: torch.randperm(size, generator=self.generator, device="cpu")
+        order = shuffled(len(self.lengths))
         order = order[self.lengths[order].argsort(stable=True)]
         groups = order.split(self.lengths.unique(return_counts=True)[1].tolist())
         batches = [batch for group in groups for batch in group.split(self.batch_size)]
-        yield from (batches[i].tolist() for i in torch.randperm(len(batches), generator=self.generator))
+        yield from (batches[i].tolist() for i in shuffled(len(batches)))
 
 
 def loader(*rows: torch.Tensor, batch_size: int, seed: int, labels: torch.Tensor | None = None) -> DataLoader:
@@ -140,7 +147,7 @@ def loader(*rows: torch.Tensor, batch_size: int, seed: int, labels: torch.Tensor
         return (parts if len(parts) > 1 else parts[0]), (parts[-1] if labels is None else batch[-1])
 
     tensors = rows if labels is None else (*rows, labels)
-    return DataLoader(TensorDataset(*tensors), sampler=order, batch_size=None, collate_fn=cut)
+    return CPULoader(TensorDataset(*tensors), sampler=order, batch_size=None, collate_fn=cut)
 
 
 def edit_distance(a: Sequence, b: Sequence) -> int:
@@ -190,7 +197,8 @@ def letter_tables(counts: torch.Tensor) -> list[torch.Tensor]:
             f"letter_tables counts letters in languages: counts must be (C, V, …, V), got {counts.dim()}-D"
         )
     letters = counts.dim() - 1
-    p, found = torch.full((counts.shape[-1],), 1 / counts.shape[-1]), []
+    kind = {"dtype": torch.float32, "device": counts.device}
+    p, found = torch.full((counts.shape[-1],), 1 / counts.shape[-1], **kind), []
     for far in [range(letters), *[range(1, letters - near) for near in range(letters)]]:
         n = counts.sum(tuple(far), keepdim=True) if far else counts
         total, kinds = n.sum(-1, keepdim=True), (n > 0).sum(-1, keepdim=True)

@@ -3,8 +3,12 @@
 import json
 import os
 import random
+import signal
+import socket
+import stat
 import subprocess
 import sys
+import tempfile
 import time
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -137,8 +141,10 @@ def test_the_place_is_a_folder_a_json_file_or_the_notebooks_folder(tmp_path, mon
     monkeypatch.setenv("COURSE_PROGRESS", str(tmp_path / "folder.json"))
     assert progress.path() == tmp_path / "folder.json" / "my_progress.json"
     monkeypatch.delenv("COURSE_PROGRESS")
+    monkeypatch.setattr(os, "geteuid", lambda: os.stat(REPOSITORY / "notebooks").st_uid, raising=False)
     assert progress.path() == REPOSITORY / "notebooks" / "my_progress.json"
     monkeypatch.setattr(progress, "__file__", str(tmp_path / "site-packages" / "course_utils" / "progress.py"))
+    monkeypatch.setattr(os, "geteuid", lambda: os.stat(tmp_path).st_uid, raising=False)
     monkeypatch.chdir(tmp_path)
     assert progress.path() == tmp_path / "my_progress.json"
 
@@ -329,6 +335,255 @@ def test_a_process_killed_while_it_records_leaves_a_sound_file_with_all_it_recor
         assert sentence is None
         assert 0 <= kept["exercises"]["01/a"]["attempts"] - before - done <= 1  # the last may lack only its print
     assert not list(file.parent.glob("*.damaged-*"))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs pipes, sockets and devices")
+@pytest.mark.parametrize("kind", ["folder", "pipe", "socket", "device"])
+def test_what_is_no_regular_file_is_never_opened_nor_moved_and_a_sentence_says_so(file, kind, monkeypatch):
+    file.parent.mkdir()
+    monkeypatch.chdir(file.parent)  # the name of a socket must be short
+    if kind == "device" and os.geteuid() != 0:
+        pytest.skip("only root may make a device")
+    {
+        "folder": file.mkdir,
+        "pipe": lambda: os.mkfifo(file),
+        "socket": lambda: socket.socket(socket.AF_UNIX).bind(file.name),
+        "device": lambda: os.mknod(file, stat.S_IFCHR | 0o600, os.makedev(1, 3)),
+    }[kind]()
+    before = os.stat(file).st_ino
+    for what, sentence in [
+        ("written", progress.record("01", "a", "passed")),
+        ("written", repr(course.show({}))),
+        ("read", progress.load()[1]),
+        ("set aside", repr(progress.reset())),
+    ]:
+        assert f"cannot be {what} (it is not a regular file)." in sentence and "is kept in" not in sentence
+    assert os.stat(file).st_ino == before and os.listdir(file.parent) == ["my_progress.json"]
+
+
+def test_what_would_be_too_large_to_read_again_is_not_written(file, tmp_path):
+    put(file, whole({"01/a": {"hints": 1}}, big="x" * (progress_file.MAX_BYTES - 150)))
+    original = file.read_bytes()
+    sentence = progress.record("01", "b", "passed")
+    assert sentence.startswith("Not recorded: `mine/my_progress.json` would have more than 5 MB; ")
+    assert "from course_utils import progress; progress.reset()" in sentence
+    put(tmp_path / "new" / "my_progress.json", whole({}, large="x" * 1000))
+    assert "would have more than 5 MB" in repr(progress.keep_in(str(tmp_path / "new")))
+    assert file.read_bytes() == original and names(file) == ["my_progress.json"] and progress.load()[1] is None
+    progress.reset()
+    assert progress.record("01", "b", "passed") is None
+
+
+def test_names_that_are_twice_in_the_file_are_merged_and_the_whole_is_copied(file):
+    early, late = '"2025-01-01T00:00:00Z"', '"2025-02-01T00:00:00Z"'
+    put(
+        file,
+        (
+            '{"version": 1, "learner": "", "exercises": {'
+            f'"01/a": {{"passed": {late}, "hints": 3}}, "01/a": {{"passed": {early}}}, "01/a": {{"passed": null}},'
+            f'"01/b": {{"attempts": 2, "passed": {early}, "passed": null, "attempts": 1}}}},'
+            f'"exercises": {{"01/c": {{"solution": true}}, "01/b": {{"hints": 4}}}}, "exercises": 3}}'
+        ).encode(),
+    )
+    original = file.read_bytes()
+    assert "partly damaged" in progress.load()[1]
+    assert "set aside" in progress.record("02", "d", "hint")
+    kept, sentence = progress.load()
+    assert (
+        sentence is None
+        and kept["exercises"].pop("02/d")
+        and kept["exercises"]
+        == {
+            "01/a": {"passed": "2025-01-01T00:00:00Z", "hints": 3},
+            "01/b": {"attempts": 2, "passed": "2025-01-01T00:00:00Z", "hints": 4},
+            "01/c": {"solution": True},
+        }
+    )
+    assert [f.read_bytes() for f in file.parent.glob("*.damaged-*")] == [original]
+
+
+@pytest.mark.parametrize("key", ["attempts", "hints", "first", "solution"])
+@pytest.mark.parametrize("value", ["1e400", "9" * 6000, "1000000000", "-1", "NaN", "-Infinity", '"many"', "[]", "3.5"])
+def test_an_absurd_count_does_not_hide_a_pass(file, key, value):
+    put(
+        file,
+        f'{{"version": 1, "exercises": {{"01/a": {{"passed": "2025-01-01T00:00:00Z", "{key}": {value}}}}}}}'.encode(),
+    )
+    assert "●" in repr(course.show({"01": ["a"]})) and "01 a | passed" in repr(course.show({"01": ["a"]}))
+    assert "set aside" in progress.record("01", "a", "attempted")
+    entry = progress.load()[0]["exercises"]["01/a"]
+    assert entry["passed"] == "2025-01-01T00:00:00Z" and entry["attempts"] == 1
+    assert progress.record("01", "a", "attempted") is None
+
+
+def test_a_count_stops_at_the_largest_that_is_read_again(file):
+    put(file, whole({"01/a": {"attempts": progress_file.MAX_COUNT}}))
+    assert progress.record("01", "a", "attempted") is None
+    assert progress.load()[0]["exercises"]["01/a"]["attempts"] == progress_file.MAX_COUNT
+    assert progress.record("01", "a", "attempted") is None
+
+
+@pytest.mark.skipif(os.name != "posix", reason="on Windows a process cannot be asked for without ending it")
+def test_what_killed_writers_left_is_swept_if_it_is_old_or_their_process_is_gone(file):
+    with python("") as ended:
+        pass
+    file.parent.mkdir()
+    for name in (
+        f".my_progress.{ended.pid}.tmp",
+        f"my_progress.{ended.pid}.tmp",
+        f".my_progress.damaged-20250131-120000.{ended.pid}.tmp",
+        f".my_progress.{os.getppid()}.tmp",
+        f".my_progress.{os.getpid()}.tmp",
+        f".her_progress.{ended.pid}.tmp",
+        "my_progress.notes.tmp",
+    ):
+        (file.parent / name).touch()
+    others = [f".her_progress.{ended.pid}.tmp", "my_progress.json", "my_progress.notes.tmp"]
+    assert progress.record("01", "a", "hint") is None
+    assert names(file) == sorted([f".my_progress.{os.getppid()}.tmp", *others])
+    os.utime(file.parent / f".my_progress.{os.getppid()}.tmp", (0, 0))
+    progress.record("01", "a", "hint")
+    assert names(file) == others
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a process that can be stopped")
+def test_a_writer_that_was_stopped_for_long_does_not_overwrite_newer_records(monkeypatch):
+    code = """
+import os, signal
+sync = os.fsync
+def stop(stream):
+    os.fsync = sync
+    print("about to rename", flush=True)
+    os.kill(os.getpid(), signal.SIGSTOP)
+os.fsync = stop
+print(progress.record("01", "a", "attempted"), flush=True)
+"""
+    progress.record("01", "a", "attempted")
+    monkeypatch.setattr(progress_file, "LOCK_SECONDS", 0.2)
+    with python(code) as writer:
+        assert writer.stdout.readline() == "about to rename\n"
+        os.waitpid(writer.pid, os.WUNTRACED)
+        assert progress.record("01", "a", "passed") is None and progress.record("01", "b", "hint") is None
+        writer.send_signal(signal.SIGCONT)
+        assert writer.stdout.readline() == "None\n"
+    kept = progress.load()[0]["exercises"]
+    assert kept["01/a"]["passed"] and kept["01/a"]["attempts"] == 2 and kept["01/b"]["hints"] == 1
+
+
+def test_a_file_that_others_write_all_the_time_gives_a_sentence(file, monkeypatch):
+    put(file, whole({}))
+    write, times = os.fsync, iter(range(1000))
+    monkeypatch.setattr(os, "fsync", lambda stream: (write(stream), put(file, whole({}, time=next(times)))))
+    assert "other programs write it all the time" in progress.record("01", "a", "hint")
+    assert names(file) == ["my_progress.json"]
+
+
+@pytest.mark.parametrize(
+    "content", [b"not JSON", whole({"01/a": {"hints": 2}, "01/b": {"hints": -1}})], ids=["all", "part"]
+)
+def test_on_a_full_disk_a_damaged_file_stays_as_it_is_and_no_check_adds_one(file, monkeypatch, content):
+    put(file, content)
+    before = file.read_bytes()
+    monkeypatch.setattr(os, "fsync", failing(OSError(28, "No space left on device")))
+    for _ in range(3):
+        assert "No space left" in progress.record("01", "a", "hint")
+    assert file.read_bytes() == before and names(file) == ["my_progress.json"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+def test_a_files_mode_is_kept_when_it_is_rewritten_and_a_copy_has_it_too(file):
+    put(file, whole({"01/b": {"hints": -1}}))
+    for mode in (0o600, 0o640, 0o444):
+        file.chmod(mode)
+        progress.record("01", "a", "hint")
+        assert file.stat().st_mode & 0o777 == mode
+    assert [f.stat().st_mode & 0o777 for f in file.parent.glob("*.damaged-*")] == [0o600]
+
+
+# ---- several users
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """A home folder of one's own, and no place named for the progress."""
+    (tmp_path / "ada").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "ada"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "ada"))
+    monkeypatch.delenv("COURSE_PROGRESS")
+    return tmp_path / "ada"
+
+
+def test_on_a_hub_and_in_somebody_elses_folder_the_file_is_in_the_home_folder(home, monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: os.stat(REPOSITORY / "notebooks").st_uid, raising=False)
+    monkeypatch.setenv("JUPYTERHUB_USER", "ada")
+    assert progress.path() == home / "my_progress.json"
+    assert "kept in `~/my_progress.json`" in repr(course.show({})) and "ada" not in repr(course.show({}))
+    monkeypatch.delenv("JUPYTERHUB_USER")
+    assert progress.path() == REPOSITORY / "notebooks" / "my_progress.json"
+    monkeypatch.setattr(os, "geteuid", lambda: os.stat(REPOSITORY / "notebooks").st_uid + 1, raising=False)
+    assert progress.path() == home / "my_progress.json"
+    assert progress.record("01", "a", "hint") is None and (home / "my_progress.json").is_file()
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may become two users")
+def test_two_users_of_one_folder_have_a_file_each_and_one_who_may_not_write_is_told(home):
+    code = """
+import _strptime, os  # whatever is imported later may be out of a user's reach
+from course_utils import course
+shared, user = sys.argv[1], int(sys.argv[2])
+progress.__file__ = f"{shared}/course_utils/progress.py"
+os.environ["HOME"] = f"{shared}/{user}"
+os.setgid(user), os.setuid(user)
+print(progress.record("01", f"by {user}", "passed"))
+os.environ["COURSE_PROGRESS"] = f"{shared}/notebooks"
+print(progress.record("01", "a", "passed"))
+print(course.show({}))
+"""
+    with tempfile.TemporaryDirectory() as folder:
+        shared = Path(folder)
+        shared.chmod(0o755)
+        (shared / "notebooks").mkdir(mode=0o755)
+        for user in (4001, 4002):
+            (shared / str(user)).mkdir()
+            os.chown(shared / str(user), user, user)
+            with python(code, folder, user) as process:
+                first, second, *shown = process.stdout.read().splitlines()
+            assert first == "None" and second.startswith("Not recorded: `notebooks/my_progress.json` cannot be written")
+            assert any(second in line for line in shown) and not any("is kept in" in line for line in shown)
+            kept = progress.load(shared / str(user) / "my_progress.json")[0]["exercises"]
+            assert list(kept) == [f"01/by {user}"]
+        assert not list((shared / "notebooks").iterdir())
+
+
+def test_where_nothing_can_be_written_the_advice_works_in_a_notebook_that_does_not_import_progress(
+    file, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(os, "access", lambda folder, mode: False)
+    shown = repr(course.show({}))
+    assert "Not recorded: `mine/my_progress.json` cannot be written (Permission denied)." in shown
+    assert "is kept in" not in shown
+    monkeypatch.setattr(os, "fsync", failing(OSError(30, "Read-only file system")))
+    sentence = progress.record("01", "a", "passed")
+    assert "cannot be written (Read-only file system)" in sentence
+    monkeypatch.undo()
+    monkeypatch.setenv("COURSE_PROGRESS", str(file.parent))
+    line = sentence.split("`")[3]
+    assert line in shown and line == 'from course_utils import progress; progress.keep_in("…")'
+    exec(line.replace("…", (tmp_path / "new").as_posix()), {})
+    assert progress.path() == tmp_path / "new" / "my_progress.json"
+
+
+def test_a_run_of_the_tests_leaves_nothing_in_the_temporary_folder(tmp_path):
+    (tmp_path / "test_nothing.py").write_text("def test_nothing(): pass")
+    (tmp_path / "temporary").mkdir()
+    (tmp_path / "conftest.py").write_text((REPOSITORY / "conftest.py").read_text(encoding="utf-8"), encoding="utf-8")
+    places = {name: str(tmp_path / "temporary") for name in ("TMPDIR", "TEMP", "TMP")}
+    few = ["-p", "no:cacheprovider", "-p", "xdist.plugin", "-n", "1", "--basetemp", str(tmp_path / "base")]
+    command = [sys.executable, "-m", "pytest", *few, str(tmp_path)]
+    environment = {**os.environ, **places, "PYTHONPATH": str(REPOSITORY), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert run.returncode == 0 and "1 passed" in run.stdout, run.stdout + run.stderr
+    assert not list((tmp_path / "temporary").iterdir())
 
 
 COUNTS, FLAGS = st.integers(0, 5), st.booleans()

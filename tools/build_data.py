@@ -20,7 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
-from course_utils import files
+from course_utils import again, files
+from course_utils.data import is_manifest
 from course_utils.words import COUNTRIES
 
 DATA = Path(__file__).resolve().parents[1] / "data"
@@ -143,13 +144,12 @@ BUILDERS = {
 
 def keep(file: str, content: bytes, *, rebuild: str) -> None:
     """Write data/`file` and list it in the manifest, with the command that rebuilds it."""
+    manifest = again.read_json("manifest.json", DATA, is_manifest)
     (DATA / file).parent.mkdir(parents=True, exist_ok=True)
     files.write(DATA / file, content)
-    path = DATA / "manifest.json"
-    manifest = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     digest = hashlib.sha256(content).hexdigest()
     manifest[file] = {"bytes": len(content), "sha256": digest, "rebuild": rebuild}
-    files.write(path, json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+    files.write(DATA / "manifest.json", json.dumps(manifest, indent=1, sort_keys=True) + "\n")
     print(f"data/{file}: {len(content):,} bytes, sha256 {digest[:12]}…")
 
 

@@ -131,7 +131,7 @@ def loop_overhead(repeats: int = 25) -> float:
 
 def main(words: list[str]) -> None:
     """Measure everything, or the notebooks named, and write it where readers look."""
-    record = records.read("costs") if words else {}
+    record = records.checked("costs") if words else {}
     taken = {path.name[:2]: cost(path) for path in notebooks(words, drafts=False)}
     record["notebooks"] = dict(sorted({**record.get("notebooks", {}), **taken}.items()))
     if not words:

@@ -144,7 +144,8 @@ def results() -> str:
 
 def derived(root: Path = ROOT) -> dict[Path, str]:
     """Return the text that every derived file, or file with derived parts, should have."""
-    costs, here = records.read("costs"), address(root)
+    records.checked("claims")  # a damaged record is an error here, not a table without numbers
+    costs, here = records.checked("costs"), address(root)
     texts = {root / "RESULTS.md": results()}
     if (root / "README.md").exists():
         texts[root / "README.md"] = readme((root / "README.md").read_text("utf-8"), here, costs)

@@ -30,7 +30,7 @@ def keep(file: Path, number: str, *, weights: bool) -> None:
     """Enter a finished run in the record; with `weights`, its checkpoint becomes the course's own."""
     from course_utils.checkpoints import header
 
-    record = records.read("checkpoints")
+    record = records.checked("checkpoints")
     came = header(file)
     others = [run for run in record.get(file.stem, []) if run["seed"] != came["seed"]]
     record[file.stem] = sorted([came, *others], key=lambda run: run["seed"])
