@@ -80,7 +80,10 @@ def record(
 
 
 def table_of_claims() -> Shown:
-    """Return the notebook's claims so far: statement, source, expected, measured here and over the recorded seeds."""
+    """Return the notebook's claims so far: statement, source, expected, measured here and over the recorded seeds.
+
+    The caption names the claims of the record that are still to be run.
+    """
     seen = records.read("claims").get(_notebook, {})
     rows = []
     for key, claim in _claims.items():
@@ -100,6 +103,9 @@ def table_of_claims() -> Shown:
             f" Outside the range over the seeds: {len(outside)}. The seeds ran on one thread; other machines and more"
             " threads add in another order, and training magnifies what rounding changes."
         )
+    missing = [f"`{key}`" for key in seen if key not in _claims]
+    if missing:
+        caption += f" Not run in this kernel: {', '.join(missing)}."
     return table(headers, rows, caption=caption)
 
 

@@ -78,11 +78,11 @@ def memory() -> float:
 def mismatch(version: str) -> str:
     """Return the sentence for a notebook of another version than the installed course_utils, with its cure."""
     older = Version(version) < Version(__version__)
-    pull = again.advice("git pull", Path(__file__).resolve().parents[1])
+    update = again.advice("make update", Path(__file__).resolve().parents[1])
     cure = (
         f"open the notebook of version {__version__} in the course's folder and copy your answers over"
         if older
-        else f"{pull}, and run `make lab` there so that JupyterLab uses its .venv"
+        else f"{update}, and run `make lab` there so that JupyterLab uses its .venv"
     )
     return (
         f"This notebook was saved with version {version} of the course, course_utils here has version {__version__}: "

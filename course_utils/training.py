@@ -1,5 +1,6 @@
 """The training loop and its progress bar: shown in notebook 01, imported from then on."""
 
+import io
 import math
 import sys
 import time
@@ -20,7 +21,8 @@ def progress_bar(total: int):
     global _interrupted
     from tqdm.std import tqdm
 
-    with tqdm(total=total, leave=False, file=sys.stdout, mininterval=0.5, bar_format="{l_bar}{bar:20}{r_bar}") as bar:
+    file = sys.stdout if watched() else io.StringIO()
+    with tqdm(total=total, leave=False, file=file, mininterval=0.5, bar_format="{l_bar}{bar:20}{r_bar}") as bar:
         done = 0
 
         def step(loss: float) -> None:
@@ -39,6 +41,18 @@ def progress_bar(total: int):
                 raise
             kept = "the model and its history are kept (■ twice stops the cell)"
             print(f"Interrupted after {done} of {total} steps: {kept}.")
+
+
+def watched() -> bool:
+    """Tell whether somebody may be looking at the running cell.
+
+    JupyterLab, VS Code and Colab let a cell ask for input. Tools that execute a notebook (nbclient, and on top of it
+    `jupyter nbconvert --execute`, `jupyter execute` and papermill) do not; they would save every state of the bar.
+    """
+    from IPython import get_ipython
+
+    request = getattr(get_ipython(), "get_parent", dict)()  # what the kernel is answering now; {} outside a kernel
+    return request.get("content", {}).get("allow_stdin", True)
 
 
 def fit(model, train_loader, optimizer, loss_fn, *, num_epochs, schedule=None, after_epoch=None):

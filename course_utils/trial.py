@@ -68,7 +68,8 @@ class Trial:
         """Call `function` on every case, in a thread that is stopped in time; the last outcome may be unfinished.
 
         The exception sent to the thread is SystemExit: `except Exception` lets it pass, and a thread that it ends
-        prints nothing. A thread starts with the CPU as its default device, whatever torch.set_default_device says.
+        prints nothing. A thread starts with the CPU as its default device, whatever torch.set_default_device says,
+        and with gradients on; the function's own choice of both ends with it. `unchanged` puts back what else it sets.
         """
         outcomes, broken, stop = [], [], threading.Event()
 
@@ -83,18 +84,19 @@ class Trial:
                 if not stop.is_set():
                     broken.append(error)
 
-        thread = threading.Thread(target=contextvars.copy_context().run, args=(work,), daemon=True)
-        thread.start()
-        try:
-            _wait(thread)
-        finally:
-            stop.set()
-            end = time.monotonic() + STOPPING
-            while thread.is_alive() and time.monotonic() < end:
-                where = ctypes.c_ulong(thread.ident)
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(where, ctypes.py_object(SystemExit))
-                thread.join(0.05)
-            self.stuck = thread.is_alive()
+        with unchanged():
+            thread = threading.Thread(target=contextvars.copy_context().run, args=(work,), daemon=True)
+            thread.start()
+            try:
+                _wait(thread)
+            finally:
+                stop.set()
+                end = time.monotonic() + STOPPING
+                while thread.is_alive() and time.monotonic() < end:
+                    where = ctypes.c_ulong(thread.ident)
+                    ctypes.pythonapi.PyThreadState_SetAsyncExc(where, ctypes.py_object(SystemExit))
+                    thread.join(0.05)
+                self.stuck = thread.is_alive()
         if broken:
             raise RuntimeError("a result could not be looked at") from broken[0]
         return list(outcomes) or [Outcome()]
@@ -196,3 +198,36 @@ def undisturbed():
             torch.set_default_dtype(dtype)
             random.setstate(states[0])
             numpy.random.set_state(states[1])
+
+
+@contextlib.contextmanager
+def unchanged():
+    """Put back what is set for the whole process inside: settings of torch and of matplotlib, the working folder."""
+    import torch
+    from torch import _tensor_str
+
+    printing = getattr(_tensor_str, "get_printoptions", dict)  # torch has no public way to read them
+    settings = [
+        (_folder, os.chdir),
+        (torch.get_default_dtype, torch.set_default_dtype),
+        (torch.get_deterministic_debug_mode, torch.set_deterministic_debug_mode),
+        (torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
+        (printing, lambda options: torch.set_printoptions(**options)),
+    ]
+    before = [read() for read, _ in settings]
+    drawing = sys.modules["matplotlib"].rc_context() if "matplotlib" in sys.modules else contextlib.nullcontext()
+    with drawing:
+        try:
+            yield
+        finally:
+            for (read, put), value in zip(settings, before, strict=True):
+                if value is not None and read() != value:
+                    put(value)
+
+
+def _folder() -> str | None:
+    """Return the working folder, or None if it is gone."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return None

@@ -74,7 +74,7 @@ def test_where_memory_cannot_be_kept_a_notebook_starts_all_the_same(system, monk
     assert session.keep_memory() is False
 
 
-@pytest.mark.parametrize(("version", "cure"), [("0.9", "open the notebook of version 1.0"), ("1.10", "git pull")])
+@pytest.mark.parametrize(("version", "cure"), [("0.9", "open the notebook of version 1.0"), ("1.10", "make update")])
 def test_a_notebook_of_another_version_is_told_with_its_cure(version, cure, monkeypatch, tmp_path):
     (tmp_path / ".git").mkdir()
     monkeypatch.setattr(session, "__file__", str(tmp_path / "course_utils" / "session.py"))
@@ -82,7 +82,7 @@ def test_a_notebook_of_another_version_is_told_with_its_cure(version, cure, monk
     assert version in said and cure in said and "\n" not in said
     (tmp_path / ".git").rmdir()
     said = repr(session.start("01", version=version))
-    assert cure.replace("git pull", "download the course again") in said and "git" not in said
+    assert cure.replace("make update", "download the course again") in said and "git" not in said
 
 
 # ---------------------------------------------------------------- claims
@@ -148,6 +148,17 @@ def test_the_table_shows_source_expected_measured_seeds_and_verdict(free, monkey
     assert "Outside" not in repr(shown)
     enter(1.6, at_most=2, unit="%")
     assert "Outside the range over the seeds: 1." in repr(claims.table_of_claims())
+
+
+def test_the_table_names_the_recorded_claims_that_were_not_run_and_only_those(free, monkeypatch):
+    enter(1, at_most=2)
+    seen = {"measured": [1.0]}
+    monkeypatch.setattr(claims.records, "read", lambda name: {"99": {"first": seen, "a-key": seen, "last": seen}})
+    assert "held in this run. Not run in this kernel: `first`, `last`." in repr(claims.table_of_claims())
+    monkeypatch.setattr(claims.records, "read", lambda name: {"99": {"a-key": seen}})
+    assert "Not run" not in repr(claims.table_of_claims())
+    monkeypatch.setattr(claims.records, "read", lambda name: {})  # a draft
+    assert "Not run" not in repr(claims.table_of_claims())
 
 
 def test_further_numbers_behind_a_claim_are_shown_as_their_range_over_the_recorded_seeds(free, monkeypatch):

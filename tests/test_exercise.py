@@ -3,13 +3,16 @@
 import contextlib
 import copy
 import functools
+import os
 import random
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import types
 
+import matplotlib
 import numpy as np
 import pytest
 import torch
@@ -741,3 +744,61 @@ def test_a_faulty_declaration_is_reported(changes, words):
 def test_importing_the_engine_does_not_import_torch():
     code = "import sys, course_utils.exercise; assert 'torch' not in sys.modules and 'numpy' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def look_around():
+    """Everything that a function could leave behind for the cells after it."""
+    return {
+        "random states": (random.getstate(), str(np.random.get_state()), torch.get_rng_state().tolist()),
+        "folder": os.getcwd(),
+        "dtype and device": (torch.get_default_dtype(), torch.ones(1).device),
+        "gradients": (torch.is_grad_enabled(), torch.is_inference_mode_enabled()),
+        "algorithms": (torch.get_deterministic_debug_mode(), torch.is_anomaly_enabled()),
+        "printing": (repr(torch.tensor([1.23456, 1e6])), repr(np.array([1.23456]))),
+        "matplotlib": dict(matplotlib.rcParams),
+    }
+
+
+CARELESS = {
+    "seeds": lambda: (random.seed(7), np.random.seed(7), torch.manual_seed(7)),
+    "folder": lambda: os.chdir(tempfile.gettempdir()),
+    "dtype": lambda: torch.set_default_dtype(torch.float64),
+    "device": lambda: torch.set_default_device("meta"),
+    "gradients": lambda: torch.set_grad_enabled(False),
+    "algorithms": lambda: torch.use_deterministic_algorithms(True, warn_only=True),
+    "anomalies": lambda: torch.autograd.set_detect_anomaly(True),
+    "torch's printing": lambda: torch.set_printoptions(precision=2, sci_mode=False),
+    "NumPy's printing": lambda: np.set_printoptions(precision=2),
+    "matplotlib": lambda: matplotlib.rc("lines", linewidth=9),
+}
+
+
+@pytest.mark.parametrize("careless", CARELESS.values(), ids=list(CARELESS))
+def test_what_an_answer_sets_for_the_whole_kernel_is_put_back_before_the_reference_runs(careless):
+    seen = []
+
+    def reference(x):
+        seen.append(look_around())
+        return 2 * x
+
+    def answer(x):
+        careless()
+        return 2 * x
+
+    exercise = of(reference, 1.0)
+    exercise.check(lambda x: 2 * x)
+    before = look_around()
+    assert exercise.check(answer).status == "passed"
+    assert look_around() == before and seen[0] == seen[1]
+
+
+def test_an_answer_whose_working_folder_is_gone_is_checked_all_the_same(tmp_path, monkeypatch):
+    def answer(x):
+        (tmp_path / "short").mkdir()
+        os.chdir(tmp_path / "short")
+        (tmp_path / "short").rmdir()
+        return x
+
+    monkeypatch.chdir(tmp_path)
+    assert of(lambda x: x, 1.0).check(answer).status == "passed"
+    assert os.getcwd() == str(tmp_path)

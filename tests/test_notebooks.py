@@ -7,6 +7,8 @@ import itertools
 import json
 import pkgutil
 import re
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -285,3 +287,19 @@ def test_cleaning_drops_widget_state_and_times_and_finds_an_error_inside_a_widge
     book.metadata["widgets"] = {run.STATE: {"state": state}}
     with pytest.raises(RuntimeError, match="inside a widget: ZeroDivisionError: division by zero"):
         run.clean(book)
+
+
+@every_notebook
+def test_it_was_executed_with_this_version_of_the_course(book):
+    (output,) = code(book, "setup")[0].outputs
+    assert f"Ready: notebook {number(book)}, version {__version__}, seed 0." in output.data["text/plain"]
+
+
+def test_a_cell_that_ends_its_kernel_ends_the_tests_in_minutes(request, tmp_path):
+    assert request.config.getoption("nbval_cell_timeout") <= 600  # nbval sees a dead kernel only by the time it takes
+    cells = [nbformat.v4.new_code_cell(source, execution_count=1) for source in ["import os", "os._exit(1)", "1"]]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "dead.ipynb")
+    call = [sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", "--rootdir", str(tmp_path)]
+    call += ["--nbval-lax", "--nbval-cell-timeout", "1", "dead.ipynb"]
+    tests = subprocess.run(call, cwd=tmp_path, capture_output=True, encoding="utf-8", timeout=300)
+    assert tests.returncode == 1 and "1 failed, 1 passed, 1 xfailed" in tests.stdout

@@ -2,6 +2,8 @@
 
 import types
 
+import nbclient
+import nbformat
 import pytest
 import torch
 import torch.nn.functional as F
@@ -101,3 +103,25 @@ def test_the_error_rate_counts_in_percent_and_leaves_the_mode_alone():
     y[:24] = (y[:24] + 1) % 4
     assert training.error_rate(model, logits, y) == 1.0
     assert model.training
+
+
+def test_a_tool_that_executes_a_notebook_saves_no_bar_and_whoever_looks_on_sees_it(monkeypatch):
+    source = """
+import time
+from course_utils import training
+print("before")
+with training.progress_bar(4) as step:
+    for _ in range(4):
+        time.sleep(0.6)
+        step(1 / 3)
+"""
+    cells = [nbformat.v4.new_code_cell(source) for _ in range(2)]
+    client = nbclient.NotebookClient(nbformat.v4.new_notebook(cells=cells), coalesce_streams=False)
+    monkeypatch.delenv("TQDM_DISABLE", raising=False)
+    with client.setup_kernel():
+        client.execute_cell(cells[0], 0)
+        client.kc.allow_stdin = True  # as in JupyterLab, VS Code and Colab, where somebody may answer
+        client.execute_cell(cells[1], 1)
+    saved, seen = ["".join(output.text for output in cell.outputs) for cell in cells]
+    assert saved == "before\n"
+    assert "| 2/4 [" in seen and "| 3/4 [" in seen and "loss 0.3333" in seen

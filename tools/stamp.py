@@ -33,7 +33,7 @@ if importlib.util.find_spec("course_utils") is None:
     clone = ["git", "clone", "--quiet", "--depth", "1", "--branch", "v{version}", address, folder]
     install = [sys.executable, "-m", "pip", "install", "--quiet", "--editable", folder]
     if "COLAB_RELEASE_TAG" not in os.environ:
-        print("This kernel does not have the course: run `make lab` in its folder (or see README).")
+        print("This kernel does not have the course: `make lab`, or choose its .venv (VS Code; README).")
     elif "//example.org/" in address and not os.path.isdir(folder):
         print(f"The course has no public address yet: upload it as {{folder}}, run this cell again.")
     else:
