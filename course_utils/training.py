@@ -80,6 +80,6 @@ def error_rate(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> float:
     """Return the percentage of examples x (N, ...) for which the largest of the model's outputs is not y (N,)."""
     training = model.training
     model.eval()
-    wrong = sum((model(x[i : i + 1000]).argmax(1) != y[i : i + 1000]).sum().item() for i in range(0, len(x), 1000))
+    wrong = sum((model(x[i : i + 500]).argmax(1) != y[i : i + 500]).sum().item() for i in range(0, len(x), 500))
     model.train(training)
     return 100 * wrong / len(x)

@@ -16,12 +16,24 @@ from pathlib import Path
 import nbclient
 import nbformat
 from filelock import FileLock
+from nbclient.output_widget import OutputWidget
 
 from course_utils import course, files
 
 ROOT = Path(__file__).resolve().parents[1]
 STATE = "application/vnd.jupyter.widget-state+json"
 VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+class Output(OutputWidget):
+    """Keeps what a widget shows, but does not send it back to the kernel, which has it.
+
+    Sent from within the loop that waits for the kernel's reply, the echo could make it miss the reply for as long as
+    the cell may take (jupyter/nbclient issue 312).
+    """
+
+    def sync_state(self) -> None:
+        """Send nothing."""
 
 
 def environment(folder: str, **more: str) -> dict[str, str]:
@@ -43,20 +55,20 @@ def execute(
 ) -> nbformat.NotebookNode:
     """Return the notebook at `path`, executed in a fresh kernel, up to the last cell tagged `until` if that is given.
 
-    nbclient may miss that an explorer has been shown, and wait forever (jupyter/nbclient issue 312): it is shown again
-    after 90 seconds. `widgets=False` leaves out the explorers, on which nothing depends.
+    `widgets=False` leaves out the explorers, on which nothing depends.
     `on_start(pid)` is told the kernel's process; the dict `spent` is given the seconds spent in cells of each tag.
     No cell may take longer than `timeout` seconds (None: as long as it likes).
     """
     notebook = nbformat.read(path, as_version=4)
     client = nbclient.NotebookClient(
         notebook,
-        timeout_func=lambda cell: 90 if "widget" in cell.metadata.get("tags", []) else timeout,
+        timeout=timeout,
         record_timing=False,
         coalesce_streams=True,
         skip_cells_with_tag="" if widgets else "widget",
         resources={"metadata": {"path": str(path.parent)}},
     )
+    client.widget_registry["@jupyter-widgets/output"]["OutputModel"] = Output
     with contextlib.ExitStack() as stack:
         with FileLock(Path(tempfile.gettempdir()) / "course-kernel-start.lock"):  # two at once may take the same ports
             stack.enter_context(client.setup_kernel(env=env))
@@ -64,13 +76,7 @@ def execute(
             on_start(client.km.provisioner.pid)
         for index, cell in enumerate(notebook.cells):
             start, tags = time.perf_counter(), cell.metadata.get("tags", [])
-            for tries_left in (2, 1, 0):
-                try:
-                    client.execute_cell(cell, index)
-                    break
-                except nbclient.exceptions.CellTimeoutError:
-                    if "widget" not in tags or not tries_left:
-                        raise
+            client.execute_cell(cell, index)
             for tag in tags if spent is not None else []:
                 spent[tag] = spent.get(tag, 0) + time.perf_counter() - start
             if until in tags and not any(until in c.metadata.get("tags", []) for c in notebook.cells[index + 1 :]):
