@@ -658,7 +658,38 @@ def test_git_writes_what_linux_runs_with_unix_line_ends_even_where_it_writes_win
     assert [name for name in files if (tmp_path / name).read_bytes() != b"one\ntwo\n"] == []
 
 
-# ---- conda
+# ---- a codespace, Kaggle, conda
+
+
+def test_a_codespace_installs_by_the_command_of_make_and_finds_the_kernel_that_it_makes(install, monkeypatch):
+    container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text("utf-8"))
+    make, target, torch, words = container["postCreateCommand"].split()
+    assert (make, torch) == ("make", "TORCH=cpu")
+    monkeypatch.setenv(*torch.split("="))
+    assert main(install, target, words.removeprefix("ARGS=")) == 0
+    assert "--version" in install.calls[-1]  # JupyterLab says it and ends
+    settings = container["customizations"]["vscode"]["settings"]
+    kernel = settings["python.defaultInterpreterPath"].removeprefix("${containerWorkspaceFolder}/")
+    assert ROOT / kernel == Path(load().VENV) / "bin" / "python"
+    minor = container["image"].removeprefix("python:3.")
+    assert 10 <= int(minor) <= 14
+
+
+def test_readme_s_cell_for_kaggle_makes_a_read_only_copy_of_the_course_work(tmp_path):
+    given, working = tmp_path / "input" / "a-name" / "deep", tmp_path / "working"
+    shutil.copytree(ROOT / "course_utils", given / "course_utils", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "data", given / "data")
+    working.mkdir()
+    (cell,) = re.findall(r"```python\n(import os, pathlib, sys\n.*?)```", (ROOT / "README.md").read_text("utf-8"), re.S)
+    cell = cell.replace("/kaggle/input", str(tmp_path / "input")).replace("/kaggle/working", str(working))
+    tried = "from course_utils import data, progress\nprint(data.__file__, len(data.mnist('test')[1]), progress.path())"
+    for path in [*given.rglob("*"), given]:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    out = subprocess.run([sys.executable, "-c", cell + tried], capture_output=True, text=True, cwd=working, check=False)
+    for path in [given, *given.rglob("*")]:
+        path.chmod(0o755)  # or it could not be deleted
+    module = given / "course_utils" / "data.py"
+    assert out.stdout.split() == [str(module), "10000", str(working / "my_progress.json")], out.stderr
 
 
 def test_the_conda_environment_has_the_names_and_ranges_of_pyproject():

@@ -33,9 +33,9 @@ if importlib.util.find_spec("course_utils") is None:
     clone = ["git", "clone", "--quiet", "--depth", "1", "--branch", "v{version}", address, folder]
     install = [sys.executable, "-m", "pip", "install", "--quiet", "--editable", folder]
     if "COLAB_RELEASE_TAG" not in os.environ:
-        print("This kernel does not have the course: `make lab`, or choose its .venv (VS Code; README).")
+        print("This kernel does not have the course: `make lab`, or see README (VS Code, Kaggle).")
     elif "//example.org/" in address and not os.path.isdir(folder):
-        print(f"The course has no public address yet: upload it as {{folder}}, run this cell again.")
+        print(f"The course has no public address yet: upload it as {{folder}}, run this again.")
     else:
         for command in [install] if os.path.isdir(folder) else [clone, install]:
             if (done := subprocess.run(command, capture_output=True, text=True)).returncode:
