@@ -11,7 +11,7 @@ def block(c_in, c_out, size):
 
 
 def make_reader():
-    """Three blocks that find features, the trunk, and two linear layers that name the digit."""
+    """Three blocks that find features, the trunk, and two linear layers for the digit."""
     trunk = nn.Sequential(block(1, 16, 5), block(16, 32, 3), block(32, 64, 3))  # 28 -> 14 -> 7 -> 3
     head = [nn.Linear(64 * 3 * 3, 128, bias=False), nn.BatchNorm1d(128), nn.ReLU(), nn.Linear(128, 10)]
     return nn.Sequential(trunk, nn.Flatten(), *head).to(memory_format=torch.channels_last)

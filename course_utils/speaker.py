@@ -8,7 +8,7 @@ SOUNDS = (*words.PHONEMES, ".")
 
 
 def pairs(some_words):
-    """Every word with each accepted pronunciation: rows of letters (N, T) and of sounds (N, S)."""
+    """Each word with each accepted pronunciation: rows of letters (N, T), sounds (N, S)."""
     both = [(word.spelling, (*way, ".")) for word in some_words for way in word.spoken]
     spellings, ways = zip(*both, strict=True)
     return words.encode(spellings, words.LETTERS)[0], words.encode(ways, SOUNDS)[0]

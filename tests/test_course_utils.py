@@ -350,15 +350,12 @@ def test_points_that_are_not_in_the_plane_are_refused_with_their_shape():
 # ---------------------------------------------------------------- widgets and course
 
 
-def test_a_widget_draws_at_the_start_and_after_each_change(monkeypatch):
-    import IPython.display
-
-    seen, shown = [], []
-    monkeypatch.setattr(IPython.display, "display", shown.append)
-    widgets.explore(
-        lambda **values: seen.append(values), rate=(0.0, 1.0, 0.1, 0.5), steps=(1, 9, 1, 2), kind=["a", "b"]
+def test_a_widget_draws_at_the_start_and_after_each_change():
+    seen = []
+    explorer = widgets._explorer(
+        lambda **values: seen.append(values), {"rate": (0.0, 1.0, 0.1, 0.5), "steps": (1, 9, 1, 2), "kind": ["a", "b"]}
     )
-    controls = shown[0].children[0].children
+    controls = explorer.children[0].children
     assert seen == [{"rate": 0.5, "steps": 2, "kind": "a"}]
     controls[2].value = "b"
     controls[1].value = 7
@@ -366,15 +363,49 @@ def test_a_widget_draws_at_the_start_and_after_each_change(monkeypatch):
     assert all(not getattr(control, "continuous_update", False) for control in controls)
 
 
-def test_a_widget_takes_a_text_and_draws_it_anew_when_it_is_changed(monkeypatch):
-    import IPython.display
-
-    seen, shown = [], []
-    monkeypatch.setattr(IPython.display, "display", shown.append)
-    widgets.explore(lambda **values: seen.append(values), word="night")
-    (field,) = shown[0].children[0].children
+def test_a_widget_takes_a_text_and_draws_it_anew_when_it_is_changed():
+    seen = []
+    explorer = widgets._explorer(lambda **values: seen.append(values), {"word": "night"})
+    (field,) = explorer.children[0].children
     field.value = "knight"
     assert seen == [{"word": "night"}, {"word": "knight"}] and not field.continuous_update
+
+
+def test_below_a_widget_is_what_was_drawn_last_or_its_error(request):
+    from IPython.core.interactiveshell import InteractiveShell
+
+    InteractiveShell.instance()
+    request.addfinalizer(InteractiveShell.clear_instance)
+
+    def draw(n):
+        print("n is", n)
+        ax = figures.new()[1]
+        figures.show(ax.figure, f"Nothing, {n} times.")
+        1 / n
+
+    explorer = widgets._explorer(draw, {"n": (0, 2, 1, 2)})
+    controls, below = explorer.children
+    printed, figure = below.outputs
+    assert printed == {"output_type": "stream", "name": "stdout", "text": "n is 2\n"}
+    assert figure["output_type"] == "display_data" and "Nothing, 2 times." in figure["data"]["text/html"]
+    controls.children[0].value = 0
+    assert [output["output_type"] for output in below.outputs] == ["stream", "display_data", "error"]
+    assert below.outputs[2]["ename"] == "ZeroDivisionError" and "division by zero" in str(below.outputs[2]["traceback"])
+
+
+def test_a_widget_without_its_kernel_is_the_figure_that_it_shows_at_the_start(monkeypatch):
+    import IPython.display
+
+    shown = []
+    monkeypatch.setattr(IPython.display, "display", lambda data, raw: shown.append(data))
+    figure = {"output_type": "display_data", "data": {"text/html": "<b>two</b>", "text/plain": "Two."}, "metadata": {}}
+    for outputs in [(figure,), ()]:
+        monkeypatch.setattr(widgets, "_outputs", lambda draw, values, outputs=outputs: outputs)
+        widgets.explore(print, n=(0, 2, 1, 2))
+    views = [data.pop("application/vnd.jupyter.widget-view+json") for data in shown]
+    assert all(view["model_id"] for view in views)
+    assert shown[0] == {"text/html": "<b>two</b>", "text/plain": "Two. (Run this cell to move the controls.)"}
+    assert shown[1] == {"text/plain": "(Run this cell to move the controls.)"}
 
 
 def test_the_table_of_contents_names_notebooks_that_there_are():

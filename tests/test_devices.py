@@ -11,7 +11,7 @@ import torch
 DIGITS, ROWS, NUMBERS = "torch.zeros(4, 1, 28, 28)", "torch.ones(4, 7, dtype=torch.long)", "torch.zeros(4, 784)"
 CLASSES = "torch.zeros(4, dtype=torch.long)"
 GIVEN = {  # what a notebook's models find there, made by its experiments
-    "03": "V, FRAMED, SOUNDS = 30, 'abc', 'xyz'",
+    "03": "V, FRAMED, SOUNDS, SIGNS = 30, 'abc', 'xyz', ('abc', 'xyz')",
     "04": "BLANK, codes = 40, range(12)",
     "07": "MEAN = torch.rand(784)",
 }

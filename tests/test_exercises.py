@@ -1,5 +1,6 @@
 """Every declared exercise: its stub, its solution and each common mistake get the feedback they should."""
 
+import ast
 import re
 
 import nbformat
@@ -39,7 +40,8 @@ def test_the_solution_that_is_shown_runs_in_the_notebook_and_passes(exercise):
     cells = nbformat.read(BOOKS[exercise.notebook], as_version=4).cells
     (setup,) = (cell.source for cell in cells if "setup" in cell.metadata.get("tags", []))
     names = {}
-    exec("\n".join(line for line in setup.split("\n") if line.startswith(("import", "from"))), names)
+    imports = [node for node in ast.parse(setup).body if isinstance(node, (ast.Import, ast.ImportFrom))]
+    exec(ast.unparse(ast.Module(imports, [])), names)
     exec(exercise.source(), names)
     assert exercise.judge(names[exercise.name])[0] == "passed"
 
