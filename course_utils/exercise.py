@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from html import escape
+from types import CodeType
 from typing import Any
 
 from course_utils import trial
@@ -100,12 +101,17 @@ class Exercise:
     def check(self, answer: Any) -> Feedback:
         """Return what is to be said about `answer`, a function; never raises, whatever the function does."""
         try:
-            status, sentence = self.judge(answer)
+            theirs = answer is not self.reference
+            status, sentence = self.judge(answer) if theirs else ("not checked", self._not_theirs())
         except (Exception, SystemExit) as error:  # an object that cannot even be compared or printed
             said = f"the check could not look at what came back ({type(error).__name__})"
             status, sentence = "wrong", f"`{self.name}`: {said}; return plain tensors, numbers, lists or tuples."
         events = {"wrong": ["attempted"], "passed": ["attempted", "passed"]}.get(status, [])
         return Feedback(status, sentence + "".join(dict.fromkeys(self._record(event) for event in events)))
+
+    def _not_theirs(self) -> str:
+        cure = "run the cell with your function again, then its check"
+        return f"`{self.name}`: this is the tested one, which `use` put in the place of yours; {cure}."
 
     def use(self, answer: Any) -> Callable:
         """Return `answer` if it passes the check, else the tested reference; the notebook goes on with it."""
@@ -160,6 +166,9 @@ class Exercise:
             if stubs:
                 if _more_than_a_stub(answer, stubs[0]):
                     return "wrong", f"`{self.name}` still has its `raise NotImplementedError`: take that line out."
+                called = _steps(stubs[0])[-1][0].co_name
+                if called != self.name and isinstance(self.reference.__globals__.get(called), Exercise):
+                    return "wrong", f"`{self.name}` calls `{called}`, which is not answered yet: answer that one first."
                 return "not attempted", f"`{self.name}`: not attempted yet. `ex.{self.name}.hint()` gives a hint."
             if not came[-1].finished:
                 return "wrong", self._unfinished(_shown(runner, len(came) - 1), stuck=runner.stuck)
@@ -192,6 +201,10 @@ class Exercise:
         except (TypeError, ValueError):  # functions written in C may not tell
             return ""
         ours = inspect.signature(self.reference)
+        for name, p in ours.parameters.items():
+            other = theirs.parameters[name].default if name in theirs.parameters else p.default
+            if p.empty not in (p.default, other) and other != p.default:
+                return f"`{self.name}` takes `{name}` as {p.default!r} unless it is given; here it is {short(other)}."
         ordered = [p.name for p in ours.parameters.values() if p.kind is not p.KEYWORD_ONLY]
         names = [name for name in theirs.parameters if name in ordered]
         swapped = len(names) == len(ordered) and names != ordered
@@ -320,8 +333,17 @@ def _left_as_stub(error: BaseException | None) -> bool:
     if not isinstance(error, NotImplementedError):
         return False
     at, line = (_steps(error) or [(None, 0)])[-1]
+    if at and _of_a_library(at):
+        return False
     source = linecache.getline(at.co_filename, line) if at else ""
     return not source.strip() or "NotImplementedError" in source
+
+
+def _of_a_library(at: CodeType) -> bool:
+    """Return whether this code is of Python, an installed package or the course, not of the learner."""
+    libraries = [*{sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}]
+    libraries.append(os.path.dirname(__file__))
+    return at.co_filename.startswith((*libraries, "<frozen"))
 
 
 def _more_than_a_stub(answer: Callable, error: BaseException) -> bool:
@@ -337,14 +359,14 @@ def _more_than_a_stub(answer: Callable, error: BaseException) -> bool:
 
 def _where(error: BaseException) -> str:
     """Return " in line n, `source`" for the last step of the error in the learner's own file or cell."""
-    libraries = [*{sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}]
-    libraries.append(os.path.dirname(__file__))
-    steps = [step for step in _steps(error) if not step[0].co_filename.startswith((*libraries, "<frozen"))]
+    steps = [step for step in _steps(error) if not _of_a_library(step[0])]
     own = [step for step in steps if step[0].co_filename == steps[0][0].co_filename]
     if not own:
         return ""
     at, line = own[-1]
     named = [step[0] for step in own if not step[0].co_name.startswith("<")] or [at]
     source = linecache.getline(at.co_filename, line).strip()
+    if line not in {at_line for *_, at_line in named[-1].co_lines()}:  # a lambda that stands elsewhere
+        return f" in {code(source)}" if source else ""
     place = f" in line {line - named[-1].co_firstlineno + 1}" + (f" of `{named[-1].co_name}`" if len(named) > 1 else "")
     return place + (f", {code(source)}," if source else "")

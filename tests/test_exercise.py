@@ -107,6 +107,77 @@ def test_an_answer_that_calls_another_exercises_stub_is_not_told_to_take_out_a_l
     assert make().check(step).status == "not attempted"
 
 
+def test_an_answer_that_calls_another_exercise_s_stub_is_told_which():
+    def other_reference(w):
+        return w
+
+    def other(w):
+        raise NotImplementedError
+
+    def step(w, g, *, lr):
+        return other(w) - lr * g
+
+    declared = {**step_reference.__globals__, "other": make(other_reference)}
+    reference = types.FunctionType(step_reference.__code__, declared, "step_reference")
+    reference.__kwdefaults__ = step_reference.__kwdefaults__
+    feedback = make(reference).check(step)
+    assert feedback.status == "wrong" and "`step` calls `other`, which is not answered yet" in feedback.text
+
+
+def test_what_a_library_has_not_implemented_is_no_stub():
+    class Step(nn.Module):
+        def forwards(self, w, g, *, lr):  # misspelt
+            return w - lr * g
+
+    feedback = make().check(lambda w, g, *, lr: Step()(w, g))
+    assert feedback.status == "wrong" and 'is missing the required "forward" function' in feedback.text
+
+
+def test_the_tested_one_in_the_place_of_an_answer_is_not_counted_as_one(events):
+    ex = make()
+    used = ex.use(uphill)
+    feedback = ex.check(used)
+    assert feedback.status == "not checked" and "which `use` put in the place of yours" in feedback.text
+    assert events == []
+
+
+def test_a_default_that_was_changed_is_named():
+    def scale_reference(x, by=2):
+        return by * x
+
+    feedback = of(scale_reference, 1.0).check(lambda x, by=3: by * x)
+    assert "takes `by` as 2 unless it is given; here it is 3" in feedback.text
+    assert of(scale_reference, 1.0).check(lambda x, by=2: by * x).status == "passed"
+    assert of(scale_reference, (1.0, 2)).check(lambda x, by: by * x).status == "passed"
+
+
+def test_an_error_in_a_lambda_above_the_answer_has_no_line_of_it():
+    square = lambda g: g.squared()
+
+    def step(w, g, *, lr):
+        return w - lr * square(g)
+
+    said = make().check(step).text
+    assert "'squared'` in `square = lambda g: g.squared()`" in said and "in line" not in said
+
+
+def test_values_and_indices_together_are_told_apart():
+    feedback = returning(torch.ones(2), torch.ones(2, 3).max(1))
+    assert "got values and indices together" in feedback.text and "take `.values` of it" in feedback.text
+
+
+@pytest.mark.parametrize("dtype", [torch.int, torch.long, torch.half, torch.bfloat16])
+def test_numbers_that_were_rounded_are_told_their_type(dtype):
+    expected = torch.tensor([10.2531, -3.7402])
+    assert f"got a tensor of `{dtype}`" in returning(expected, expected.to(dtype)).text
+    assert f"got a tensor of `{dtype}`" not in returning(expected, (2 * expected).to(dtype)).text
+
+
+def test_a_mask_in_the_place_of_indices_is_told_its_type():
+    said = returning(torch.tensor([1]), torch.tensor([False, True, False])).text
+    assert "got a tensor of `torch.bool`, expected `torch.int64`" in said
+
+
 def test_an_operation_that_torch_lacks_is_an_error_not_a_stub():
     def step(w, g, *, lr):
         return torch.empty(2, device="meta").cpu()
@@ -518,7 +589,7 @@ def square_sum(x, y):
 def test_where_gradients_are_asked_for_they_are_compared_after_all_values():
     cases = [(torch.tensor([1.5, -1.0]), torch.tensor([2.0, 1.0])), (torch.tensor([0.5]), torch.tensor([3.0]))]
     say = lambda f, **changes: of(square_sum, *cases, gradient_of=("x", "y"), **changes).check(f).text
-    assert "right, checked on 2 cases" in say(square_sum)
+    assert "right, checked on 2 cases" in say(lambda x, y: square_sum(x, y))
     assert "right, checked on 2 cases" in say(lambda x, y: (x.double() ** 2 * y.detach()).sum())
     assert "got `5.5`, expected `" not in say(lambda x, y: (x * x * y.data).sum())
     assert "got `3.5`, expected `5.5`" in say(lambda x, y: (x * y).abs().sum() - 0.5)
@@ -585,7 +656,7 @@ def test_a_step_recorded_in_a_modules_parameters_is_told(frozen):
         net.weight.mul_(torch.tensor(0.5, requires_grad=True))
 
     ex = of(halve, nn.Linear(2, 1).requires_grad_(not frozen))
-    assert ex.check(halve).status == "passed"
+    assert ex.judge(halve)[0] == "passed"
     assert "records a step in the parameters of `net`" in ex.check(recorded).text
 
 
@@ -650,7 +721,7 @@ def test_an_error_that_the_reference_raises_is_asked_for():
         return x**0.5
 
     ex = of(root_reference, 4.0, -1.0)
-    assert ex.check(root_reference).status == "passed"
+    assert ex.judge(root_reference)[0] == "passed"
     assert "expected a `ValueError` raised" in ex.check(lambda x: abs(x) ** 0.5).text
 
 
@@ -715,7 +786,7 @@ def test_the_solution_is_the_references_source_under_the_exercises_name(events):
 def test_what_progress_has_to_say_is_shown(monkeypatch):
     monkeypatch.setattr(sys.modules["course_utils.progress"], "record", lambda *event: "The disk is full.")
     ex = make()
-    for shown in (ex.check(step_reference), ex.check(uphill), ex.hint(), ex.solution()):
+    for shown in (ex.check(lambda w, g, *, lr: w - lr * g), ex.check(uphill), ex.hint(), ex.solution()):
         assert shown.text.endswith("The disk is full.") and shown.text.count("full") == 1
         assert "The disk is full." in shown._repr_html_()
 

@@ -65,7 +65,7 @@ largest_rate = Exercise(
         "`torch.linalg.eigvalsh(H)` gives the eigenvalues of a symmetric matrix, smallest first.",
     ],
     mistakes=[
-        Edit("2 /", "1 /", "At this rate the steepest direction is solved in one step; twice as far it still shrinks."),
+        Edit("2 /", "1 /", "This rate solves the steepest direction in one step; up to twice that rate it still shrinks."),
         Edit("[-1]", "[0]", "That is the limit of the flattest direction; the steepest one diverges long before."),
         Edit(
             "torch.linalg.eigvalsh(H)[-1]",
@@ -276,7 +276,7 @@ relu_backward = Exercise(
         Edit("(z > 0)", "z.clamp(min=0)", "That multiplies by ReLU's value; the chain rule multiplies by its slope."),
         Edit("grad_output * (z > 0)", "(z > 0).float()", "That is the slope alone; multiply it by `grad_output`."),
         Edit("z > 0", "z < 0", "That is the wrong side: the slope is 1 where z > 0."),
-        Edit("(z > 0)", "1", "The gradient passed unchanged; it stops where z ≤ 0."),
+        Edit("grad_output * (z > 0)", "grad_output", "The gradient passed unchanged; it stops where z ≤ 0."),
         Edit("z > 0", "z >= 0", "At z = 0 itself take slope 0: `z > 0`, not `z >= 0`."),
     ],
     look_at="where z is positive: there the gradient passes as it is, and nowhere else",
