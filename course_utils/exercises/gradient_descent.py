@@ -65,7 +65,7 @@ largest_rate = Exercise(
         "`torch.linalg.eigvalsh(H)` gives the eigenvalues of a symmetric matrix, smallest first.",
     ],
     mistakes=[
-        Edit("2 /", "1 /", "This rate solves the steepest direction in one step; up to twice that rate it still shrinks."),
+        Edit("2 /", "1 /", "This rate solves the steepest direction in one step; up to twice that it shrinks."),
         Edit("[-1]", "[0]", "That is the limit of the flattest direction; the steepest one diverges long before."),
         Edit(
             "torch.linalg.eigvalsh(H)[-1]",
