@@ -658,6 +658,17 @@ def test_git_writes_what_linux_runs_with_unix_line_ends_even_where_it_writes_win
     assert [name for name in files if (tmp_path / name).read_bytes() != b"one\ntwo\n"] == []
 
 
+def test_jupyterlab_keeps_what_explorers_show_unless_its_settings_are_there_already(install):
+    settings = Path(install.VENV) / "share" / "jupyter" / "lab" / "settings" / "overrides.json"
+    main(install, "test")
+    assert not settings.exists()
+    main(install, "lab")
+    assert json.loads(settings.read_text()) == {"@jupyter-widgets/jupyterlab-manager:plugin": {"saveState": True}}
+    settings.write_text("{}")
+    main(install, "lab")
+    assert settings.read_text() == "{}"
+
+
 # ---- a codespace, Kaggle, conda
 
 

@@ -65,6 +65,8 @@ def main(words):
         sys.exit("\nInterrupted: the next `make {}` {}.".format(words[0], then))
     if "test" in extras:
         show_notebooks_as_text()
+    if words[0] == "lab":
+        keep_explorers()
     start(steps, words[1:])
 
 
@@ -395,6 +397,19 @@ def say(sentence):
 
 
 # ---- afterwards
+
+
+def keep_explorers():
+    """Let JupyterLab save what explorers show, or a notebook opened again says "model not found" in their place.
+
+    Settings that are there already are left as they are, and a .venv that cannot be written to goes without.
+    """
+    path = os.path.join(VENV, "share", "jupyter", "lab", "settings", "overrides.json")
+    with contextlib.suppress(OSError):
+        if not os.path.lexists(path):
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "w") as file:
+                json.dump({"@jupyter-widgets/jupyterlab-manager:plugin": {"saveState": True}}, file)
 
 
 def show_notebooks_as_text():
