@@ -16,24 +16,12 @@ from pathlib import Path
 import nbclient
 import nbformat
 from filelock import FileLock
-from nbclient.output_widget import OutputWidget
 
 from course_utils import course, files
 
 ROOT = Path(__file__).resolve().parents[1]
 STATE = "application/vnd.jupyter.widget-state+json"
 VIEW = "application/vnd.jupyter.widget-view+json"
-
-
-class Output(OutputWidget):
-    """Keeps what a widget shows, but does not send it back to the kernel, which has it.
-
-    Sent from within the loop that waits for the kernel's reply, the echo could make it miss the reply for as long as
-    the cell may take (jupyter/nbclient issue 312).
-    """
-
-    def sync_state(self) -> None:
-        """Send nothing."""
 
 
 def environment(folder: str, **more: str) -> dict[str, str]:
@@ -68,7 +56,6 @@ def execute(
         skip_cells_with_tag="" if widgets else "widget",
         resources={"metadata": {"path": str(path.parent)}},
     )
-    client.widget_registry["@jupyter-widgets/output"]["OutputModel"] = Output
     with contextlib.ExitStack() as stack:
         with FileLock(Path(tempfile.gettempdir()) / "course-kernel-start.lock"):  # two at once may take the same ports
             stack.enter_context(client.setup_kernel(env=env))
