@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch.utils.data import DataLoader, Sampler, TensorDataset
 
 from course_utils.data import CPULoader, restore, verified
@@ -205,3 +206,28 @@ def letter_tables(counts: torch.Tensor) -> list[torch.Tensor]:
         p = torch.where(total > 0, (n + kinds * p) / (total + kinds).clamp(min=1), p)
         found.append(p)
     return found[1:]
+
+
+def contexts(rows: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """Return for each letter in rows (N, T): its country, the three letters before it (0: none), itself; (n,) each.
+
+    A row is the number of a country in COUNTRIES, from 1 on, then of letters, which are numbered from the countries on;
+    0 is for nothing. Letters are renumbered from 1.
+    """
+    letters = (rows[:, 1:] - len(COUNTRIES)).clamp(min=0)
+    before = F.pad(letters, (3, 0))
+    parts = rows[:, :1].expand_as(letters), before[:, :-3], before[:, 1:-2], before[:, 2:-1], letters
+    return tuple(part[letters > 0] for part in parts)
+
+
+def sound_alike(some_words: Sequence[Word], *, apart: int) -> dict[int, list[int]]:
+    """Return {i: [j, …]}, the words j that sound as word i does and are spelled at least `apart` edits differently.
+
+    Words are named by their places in `some_words`, and compared by the first of their pronunciations.
+    """
+    by_sound: dict[tuple, list[int]] = {}
+    for i, word in enumerate(some_words):
+        by_sound.setdefault(word.spoken[0], []).append(i)
+    far = lambda i, j: edit_distance(some_words[i].spelling, some_words[j].spelling) >= apart
+    found = {i: [j for j in group if j != i and far(i, j)] for group in by_sound.values() for i in group}
+    return {i: others for i, others in found.items() if others}

@@ -154,3 +154,25 @@ def test_letter_tables_mix_each_count_with_the_next_shorter_context():
     assert all(torch.allclose(p.sum(-1), torch.ones(())) and p.min() > 0 for p in words.letter_tables(many))
     with pytest.raises(ValueError, match="counts must be"):
         words.letter_tables(torch.ones(3))
+
+
+def test_each_letter_has_its_country_and_the_three_letters_before_it():
+    first = len(words.COUNTRIES)
+    rows = torch.tensor([[2, first + 5, first + 7, first + 1, first + 9], [12, first + 30, first + 4, 0, 0]])
+    expected = [
+        (2, 0, 0, 0, 5),
+        (2, 0, 0, 5, 7),
+        (2, 0, 5, 7, 1),
+        (2, 5, 7, 1, 9),
+        (12, 0, 0, 0, 30),
+        (12, 0, 0, 30, 4),
+    ]
+    assert list(zip(*[part.tolist() for part in words.contexts(rows)], strict=True)) == expected
+
+
+def test_words_that_sound_alike_are_found_by_their_sound_and_the_distance_of_their_spellings():
+    night, knight, nite, tie = (("N", "AY", "T"),), (("N", "AY", "T"), ("K",)), (("N", "AY", "T"),), (("T", "AY"),)
+    some = [Word("night", night), Word("tie", tie), Word("knight", knight), Word("nite", nite)]
+    assert words.sound_alike(some, apart=1) == {0: [2, 3], 2: [0, 3], 3: [0, 2]}
+    assert words.sound_alike(some, apart=3) == {0: [3], 2: [3], 3: [0, 2]}  # n-ight to n-ite: 3 edits
+    assert words.sound_alike(some, apart=5) == {}
