@@ -20,6 +20,7 @@ from filelock import FileLock
 from course_utils import course, files
 
 ROOT = Path(__file__).resolve().parents[1]
+START = Path(tempfile.gettempdir()) / f"course-kernel-start-{Path.home().name}.lock"  # a file of each user
 STATE = "application/vnd.jupyter.widget-state+json"
 VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -57,7 +58,7 @@ def execute(
         resources={"metadata": {"path": str(path.parent)}},
     )
     with contextlib.ExitStack() as stack:
-        with FileLock(Path(tempfile.gettempdir()) / "course-kernel-start.lock"):  # two at once may take the same ports
+        with FileLock(START):  # two at once may take the same ports
             stack.enter_context(client.setup_kernel(env=env))
         if on_start:
             on_start(client.km.provisioner.pid)
