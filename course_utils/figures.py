@@ -8,6 +8,7 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from matplotlib import patheffects
 from matplotlib.collections import LineCollection
 from matplotlib.patches import FancyBboxPatch
 
@@ -152,17 +153,22 @@ def photo(x: torch.Tensor, *, ax=None, title: str = "", signed: bool = False) ->
     ax.axis("off")
 
 
-def scene(x: torch.Tensor, *, ax=None, boxes=(), labels=(), colour: str = "red") -> None:
-    """Draw an image x (1, H, W) as ink on paper, with boxes (k, 4) on it, each under one of `labels`, if any."""
+def scene(x: torch.Tensor, *, ax=None, boxes=(), labels=(), colour: str = "red", below: bool = False) -> None:
+    """Draw an image x (1, H, W) as ink on paper, with boxes (k, 4) on it, each with one of `labels`, if any, on top.
+
+    With `below` the labels are below the boxes, so that two calls can label the same place.
+    """
     ax = ax or plt.gca()
     height, width = x.shape[-2:]
     ax.imshow(x[0], cmap="gray_r", interpolation="nearest", extent=(0, width, height, 0))
     _frame(ax)
+    outline = [patheffects.withStroke(linewidth=2, foreground="white")]  # to be read on ink
     for i, (left, top, right, bottom) in enumerate(torch.as_tensor(boxes).tolist()):
         ax.add_patch(plt.Rectangle((left, top), right - left, bottom - top, fill=False, ec=COLOURS[colour], lw=1.3))
         if len(labels):
             word = labels[i] if isinstance(labels[i], str) else f"{int(labels[i])}"
-            ax.text(left, top - 0.8, word, color=COLOURS[colour], fontsize=9, va="bottom")
+            y, side = (bottom + 0.8, "top") if below else (top - 0.8, "bottom")
+            ax.text(left, y, word, color=COLOURS[colour], fontsize=9, va=side, path_effects=outline)
 
 
 def masks(masks: torch.Tensor, *, ax=None) -> None:
