@@ -19,6 +19,7 @@ from course_utils.compare import difference, gradients, kept, shares
 SECONDS = 5.0  # of CPU time, all cases of one function together
 PATIENCE = 30.0  # seconds on the clock for a function that sleeps; waiting for input or in a debugger does not count
 STOPPING = 1.0  # how long a function that runs forever is asked to stop
+PRINTED = 10_000  # characters that a function may print, all cases together; a loop that never ends prints millions
 ASKING = ("pdb.py", "bdb.py", "kernelbase.py", "pydevd.py", "pydevd_frame.py")  # files in which one waits for a person
 
 
@@ -84,7 +85,7 @@ class Trial:
                 if not stop.is_set():
                     broken.append(error)
 
-        with unchanged():
+        with unchanged(), contextlib.redirect_stdout(_Beginning(sys.stdout)):
             thread = threading.Thread(target=contextvars.copy_context().run, args=(work,), daemon=True)
             thread.start()
             try:
@@ -121,6 +122,24 @@ class Trial:
         outcome.marked = {name for name, value in named.items() if gradients(value) != marks[name]}
         outcome.shared = {name for name, value in named.items() if shares(outcome.result, value)}
         outcome.finished = True
+
+
+class _Beginning:
+    """A stream that passes on only the first PRINTED characters, and says so where it ends."""
+
+    def __init__(self, stream):
+        self.stream, self.left = stream, PRINTED
+
+    def write(self, text: str) -> int:
+        if self.left > 0:
+            self.stream.write(text[: self.left])
+            if len(text) >= self.left:
+                self.stream.write("… (what is printed from here on is left out)\n")
+        self.left -= len(text)
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
 
 
 def _wait(thread: threading.Thread) -> None:

@@ -186,6 +186,20 @@ def test_an_operation_that_torch_lacks_is_an_error_not_a_stub():
     assert feedback.status == "wrong" and "NotImplementedError" in feedback.text
 
 
+def test_of_what_an_answer_prints_without_end_only_the_beginning_is_shown(monkeypatch, capsys):
+    monkeypatch.setattr(trial, "SECONDS", 0.3)
+
+    def step(w, g, *, lr):
+        print("here")
+        while True:
+            print("and again")
+
+    assert "did not finish" in make().check(step).text
+    said = capsys.readouterr().out
+    assert said.startswith("here\nand again\n") and said.endswith("from here on is left out)\n")
+    assert trial.PRINTED < len(said) < trial.PRINTED + 100
+
+
 @pytest.mark.parametrize("value", [3, None, torch.ones(2), "step"])
 def test_a_value_instead_of_the_function_is_named(value):
     feedback = make().check(value)
