@@ -148,7 +148,7 @@ def test_a_pip_that_fails_on_colab_is_reported_in_one_sentence(bare, hosted, tmp
     python, environment = bare
     without_wheels = {**environment, "PIP_FIND_LINKS": str(tmp_path)}
     run = run_alone((python, without_wheels), tmp_path, hosted, colab=True, rest="")
-    assert run.stdout.startswith("Failed: No matching distribution found for setuptools")
+    assert run.stdout.startswith("Failed: Could not find a version that satisfies the requirement setuptools")
     assert run.stdout.count("\n") == 1 and run.stderr == ""
 
 

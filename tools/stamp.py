@@ -38,8 +38,8 @@ if importlib.util.find_spec("course_utils") is None:
         print(f"The course has no public address yet: upload it as {{folder}}, run this again.")
     else:
         for command in [install] if os.path.isdir(folder) else [clone, install]:
-            if (done := subprocess.run(command, capture_output=True, text=True)).returncode:
-                print("Failed:", done.stderr.split("fatal: ")[-1].split("ERROR: ")[-1].split("\\n")[0])
+            if (ran := subprocess.run(command, capture_output=True, text=True)).returncode:
+                print("Failed:", ran.stderr.split("fatal: ")[-1].split("ERROR: ")[:2][-1].split("\\n")[0])
                 break
         sys.path.insert(0, os.path.abspath(folder))  # found at once, without a new start of the kernel
 """
