@@ -16,7 +16,7 @@ from types import CodeType
 from typing import Any
 
 from course_utils import trial
-from course_utils.compare import RETURN_MISSING, code, difference, gradients, kind, short
+from course_utils.compare import RETURN_MISSING, code, difference, gradients, kind, number, short
 from course_utils.display import Shown, message
 from course_utils.trial import Outcome, Trial, undisturbed
 
@@ -203,7 +203,7 @@ class Exercise:
         ours = inspect.signature(self.reference)
         for name, p in ours.parameters.items():
             other = theirs.parameters[name].default if name in theirs.parameters else p.default
-            if p.empty not in (p.default, other) and other != p.default:
+            if p.default is not p.empty and other is not p.empty and number(other) != number(p.default):
                 return f"`{self.name}` takes `{name}` as {p.default!r} unless it is given; here it is {short(other)}."
         ordered = [p.name for p in ours.parameters.values() if p.kind is not p.KEYWORD_ONLY]
         names = [name for name in theirs.parameters if name in ordered]

@@ -22,7 +22,11 @@ def explore(draw: Callable, **controls) -> None:
 
 
 def _explorer(draw: Callable, controls: dict):
-    """Return the controls and, below them, what `draw` shows: a VBox of an HBox and an Output."""
+    """Return the controls and, below them, what `draw` shows: a VBox of an HBox and an Output.
+
+    `ipywidgets.interactive_output` does nearly the same, but leaves it to a front end to collect what is shown: in a
+    tool that executes notebooks that can be missed (jupyter/nbclient issue 312), and there is nothing to keep of it.
+    """
     import ipywidgets
 
     boxes, below = {name: _control(name, given) for name, given in controls.items()}, ipywidgets.Output()

@@ -148,6 +148,8 @@ def test_a_default_that_was_changed_is_named():
     feedback = of(scale_reference, 1.0).check(lambda x, by=3: by * x)
     assert "takes `by` as 2 unless it is given; here it is 3" in feedback.text
     assert of(scale_reference, 1.0).check(lambda x, by=2: by * x).status == "passed"
+    ones = np.ones(2)
+    assert "here it is" in of(scale_reference, 1.0).check(lambda x, by=ones: by * x).text
     assert of(scale_reference, (1.0, 2)).check(lambda x, by: by * x).status == "passed"
 
 
