@@ -20,6 +20,7 @@ from course_utils.compare import RETURN_MISSING, code, difference, gradients, ki
 from course_utils.display import Shown, message
 from course_utils.trial import Outcome, Trial, undisturbed
 
+NOTHING = object()  # given to `check` where nothing is
 KIND = {"passed": "good", "wrong": "bad", "not attempted": "note", "not checked": "note"}
 
 
@@ -30,6 +31,13 @@ class Feedback(Shown):
         shown = message(sentence, KIND[status])
         super().__init__(markup=shown.markup, text=shown.text)
         self.status = status
+
+
+class Stopped(KeyboardInterrupt):
+    """A check was interrupted; notebooks show this as one line."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"{self}"]
 
 
 @dataclass(frozen=True)
@@ -98,11 +106,16 @@ class Exercise:
     def __repr__(self) -> str:
         return f"Exercise `{self.name}`: `ex.{self.name}.check({self.name})`, `.hint()`, `.solution()`"
 
-    def check(self, answer: Any) -> Feedback:
-        """Return what is to be said about `answer`, a function; never raises, whatever the function does."""
+    def check(self, answer: Any = NOTHING) -> Feedback:
+        """Return what is to be said about `answer`, a function; never raises, whatever the function does.
+
+        Only an interrupt (■) ends it, with `Stopped`.
+        """
         try:
             theirs = answer is not self.reference
             status, sentence = self.judge(answer) if theirs else ("not checked", self._not_theirs())
+        except KeyboardInterrupt:
+            raise Stopped(f"`{self.name}`: the check was interrupted, and nothing was counted.") from None
         except (Exception, SystemExit) as error:  # an object that cannot even be compared or printed
             said = f"the check could not look at what came back ({type(error).__name__})"
             status, sentence = "wrong", f"`{self.name}`: {said}; return plain tensors, numbers, lists or tuples."
@@ -120,12 +133,12 @@ class Exercise:
         except (Exception, SystemExit):
             return self.reference
 
-    def case(self, number: int) -> dict:
+    def case(self, number: int = 1) -> dict:
         """Return the arguments of case `number`, from 1 on, by name: `answer(**ex.NAME.case(2))` tries it."""
         with undisturbed():
             runner = Trial(self.reference, self.cases)
-        if not 1 <= number <= len(runner):
-            raise ValueError(f"case takes a number from 1 to {len(runner)}, got {number!r}")
+        if not isinstance(number, int) or not 1 <= number <= len(runner):
+            raise ValueError(f"case takes a number from 1 to {len(runner)}, got {short(number)}")
         return runner.arguments(number - 1)[0]
 
     def hint(self) -> Shown:
@@ -154,7 +167,7 @@ class Exercise:
     def judge(self, answer: Any) -> tuple[str, str]:
         """Return (status, sentence) for `answer`, and record nothing."""
         if not callable(answer):
-            came = f"it got {kind(answer)}"
+            came = "it got " + ("nothing" if answer is NOTHING else kind(answer))
             return "wrong", f"`check` takes the function itself, `ex.{self.name}.check({self.name})`; {came}."
         with undisturbed():
             runner = Trial(self.reference, self.cases, self.gradient_of)

@@ -20,7 +20,7 @@ from declared import problems
 from torch import nn
 
 from course_utils import trial
-from course_utils.exercise import Edit, Exercise, Feedback, Mistake
+from course_utils.exercise import Edit, Exercise, Feedback, Mistake, Stopped
 
 
 def step_reference(w, g, *, lr):
@@ -208,6 +208,11 @@ def test_a_value_instead_of_the_function_is_named(value):
     assert feedback.status == "wrong" and "takes the function itself, `ex.step.check(step)`" in feedback.text
 
 
+def test_a_check_of_nothing_says_what_it_takes():
+    text = make().check().text
+    assert "takes the function itself, `ex.step.check(step)`; it got nothing." in text
+
+
 @pytest.mark.parametrize(
     "answer", [lambda w: w, lambda w, g, x, *, lr: w, lambda w, g, lr, q: w, lambda g, w, *, lr: w]
 )
@@ -368,9 +373,21 @@ def test_an_interrupt_while_waiting_stops_the_thread(monkeypatch):
         return join(thread, timeout)
 
     monkeypatch.setattr(threading.Thread, "join", interrupted)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Stopped):
         of(lambda x: x, 7).check(spin)
     assert set(threading.enumerate()) <= before
+
+
+def test_an_interrupted_check_is_one_line_in_a_notebook(tmp_path):
+    cell = """from course_utils import trial
+def interrupt(thread): raise KeyboardInterrupt
+trial._wait = interrupt
+from course_utils.exercises import gradient_descent as ex
+ex.momentum_step.check(print)"""
+    call = [sys.executable, "-m", "IPython", "--colors=NoColor", f"--ipython-dir={tmp_path}", "-c", cell]
+    said = subprocess.run(call, capture_output=True, text=True, check=False)
+    line = "`momentum_step`: the check was interrupted, and nothing was counted."
+    assert (said.stdout + said.stderr).strip() == line
 
 
 def test_what_an_answer_prints_goes_through(capsys):
@@ -584,6 +601,10 @@ def test_a_case_can_be_asked_for_and_a_long_one_says_how():
     assert "gives it" not in ex.check(lambda x: x.sum(0) + 1).text
     with pytest.raises(ValueError, match="from 1 to 2, got 0"):
         ex.case(0)
+    for wrong in ("2", None, 1.5, torch.ones(2)):
+        with pytest.raises(ValueError, match="case takes a number from 1 to"):
+            ex.case(wrong)
+    assert ex.case().keys() == ex.case(1).keys()
 
 
 def test_a_reference_that_cannot_run_is_no_fault_of_the_learners(events):

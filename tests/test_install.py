@@ -12,6 +12,8 @@ import sys
 import types
 from pathlib import Path
 
+import nbclient
+import nbformat
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -658,15 +660,29 @@ def test_git_writes_what_linux_runs_with_unix_line_ends_even_where_it_writes_win
     assert [name for name in files if (tmp_path / name).read_bytes() != b"one\ntwo\n"] == []
 
 
-def test_jupyterlab_keeps_what_explorers_show_unless_its_settings_are_there_already(install):
+def test_jupyter_is_set_up_unless_its_settings_are_there_already(install):
     settings = Path(install.VENV) / "share" / "jupyter" / "lab" / "settings" / "overrides.json"
+    kernel = Path(install.VENV) / "etc" / "ipython" / "ipython_kernel_config.py"
     main(install, "test")
-    assert not settings.exists()
+    assert not settings.exists() and not kernel.exists()
     main(install, "lab")
     assert json.loads(settings.read_text()) == {"@jupyter-widgets/jupyterlab-manager:plugin": {"saveState": True}}
-    settings.write_text("{}")
+    assert "course_utils.session" in kernel.read_text()
+    for file in (settings, kernel):
+        file.write_text("{}")
     main(install, "lab")
-    assert settings.read_text() == "{}"
+    assert settings.read_text() == kernel.read_text() == "{}"
+
+
+def test_a_kernel_that_is_set_up_says_which_cells_come_first(install, monkeypatch):
+    main(install, "lab")
+    monkeypatch.setenv("IPYTHONDIR", str(Path(install.VENV) / "etc" / "ipython"))
+    cells = ["train_x", "from course_utils import session; session.start('01', version='0')", "train_x"]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    nbclient.NotebookClient(notebook, allow_errors=True).execute()
+    before, after = (notebook.cells[i].outputs[-1] for i in (0, 2))
+    assert before.evalue.startswith("name 'train_x' is not defined. Run the cells at the top first")
+    assert after.evalue == "name 'train_x' is not defined"
 
 
 # ---- a codespace, Kaggle, conda

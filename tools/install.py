@@ -66,7 +66,7 @@ def main(words):
     if "test" in extras:
         show_notebooks_as_text()
     if words[0] == "lab":
-        keep_explorers()
+        set_up_jupyter()
     start(steps, words[1:])
 
 
@@ -399,17 +399,24 @@ def say(sentence):
 # ---- afterwards
 
 
-def keep_explorers():
-    """Let JupyterLab save what explorers show, or a notebook opened again says "model not found" in their place.
+def set_up_jupyter():
+    """Let JupyterLab save what explorers show, and kernels say which cells to run first where a name is not known.
 
-    Settings that are there already are left as they are, and a .venv that cannot be written to goes without.
+    Without the first, a notebook opened again says "model not found" in the place of an explorer. Settings that are
+    there already are left as they are, and a .venv that cannot be written to goes without.
     """
-    path = os.path.join(VENV, "share", "jupyter", "lab", "settings", "overrides.json")
-    with contextlib.suppress(OSError):
-        if not os.path.lexists(path):
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            with open(path, "w") as file:
-                json.dump({"@jupyter-widgets/jupyterlab-manager:plugin": {"saveState": True}}, file)
+    lab = os.path.join(VENV, "share", "jupyter", "lab", "settings", "overrides.json")
+    kernel = os.path.join(VENV, "etc", "ipython", "ipython_kernel_config.py")
+    settings = {
+        lab: json.dumps({"@jupyter-widgets/jupyterlab-manager:plugin": {"saveState": True}}),
+        kernel: 'get_config().InteractiveShellApp.extensions = ["course_utils.session"]\n',
+    }
+    for path, text in settings.items():
+        with contextlib.suppress(OSError):
+            if not os.path.lexists(path):
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+                with open(path, "w") as file:
+                    file.write(text)
 
 
 def show_notebooks_as_text():
