@@ -3,6 +3,7 @@
 import ast
 import contextlib
 import inspect
+import itertools
 import linecache
 import os
 import re
@@ -194,8 +195,9 @@ class Exercise:
             both = list(enumerate(zip(came, wanted, strict=True)))
             shown = [_shown(runner, i) for i in range(len(runner))]
             looks = (self._problem, self._gradient, self._graph, self._sharing)
-            problems = (look(shown[i], c, w) for look in looks for i, (c, w) in both)
-            said, is_value = next(filter(None, problems), ("", False))
+            problems = [(look(shown[i], c, w) for look in looks for i, (c, w) in both)]
+            problems += [(self._flat(shown[i], c, w, runner, i) for i, (c, w) in both)]
+            said, is_value = next(filter(None, itertools.chain(*problems)), ("", False))
             if said.endswith(RETURN_MISSING) and any(c.result is not None for c in came):
                 said = said.removesuffix("?") + " on one of the ways through the function?"
             if not said:
@@ -259,7 +261,7 @@ class Exercise:
     def _gradient(self, inputs: str, came: Outcome, wanted: Outcome) -> tuple[str, bool] | None:
         """Return (how a gradient differs, False), or None; asked once all values are right.
 
-        Where the expected gradient is exactly 0, there may be a corner, and any finite number is right.
+        Where the expected gradient is exactly 0, there may be a corner: `_flat` looks at those places.
         """
         for name, expected in wanted.slopes.items():
             got = came.slopes.get(name)
@@ -272,9 +274,28 @@ class Exercise:
                 got = got.where((expected != 0) | ~got.isfinite(), expected)
                 found = difference(got, expected, self.tolerance)
                 if found:
-                    said = f"but not the gradient with respect to `{name}`, for {inputs}"
-                    return f"The values are right, {said}: {found[0]}", False
+                    return self._wrong_gradient(name, inputs, found[0]), False
         return None
+
+    def _flat(self, inputs: str, came: Outcome, wanted: Outcome, runner: Trial, index: int) -> tuple[str, bool] | None:
+        """Return (how a gradient differs, False), or None, where the expected one is 0 here and close by.
+
+        If it is not 0 close by, there is a corner, and any finite number is right.
+        """
+        for name, expected in wanted.slopes.items():
+            got = came.slopes[name]
+            if expected is None or not difference(got, expected, self.tolerance):
+                continue
+            flat = expected == 0
+            for slope in runner.slopes_beside(self.reference, index, name):
+                flat = flat & (slope == 0)
+            found = difference(got.where(flat, expected), expected, self.tolerance)
+            if found:
+                return self._wrong_gradient(name, inputs, found[0]), False
+        return None
+
+    def _wrong_gradient(self, name: str, inputs: str, found: str) -> str:
+        return f"The values are right, but not the gradient with respect to `{name}`, for {inputs}: {found}"
 
     def _graph(self, inputs: str, came: Outcome, wanted: Outcome) -> tuple[str, bool] | None:
         """Return (that the result carries a graph, False), or None; asked once all values are right."""

@@ -33,12 +33,25 @@ def start(notebook: str, *, version: str) -> Shown:
     keep_memory()
     seed_everything(seed())
     figures.use_style()
+    _show_six_digits()
     claims.begin(notebook)
     if version != __version__:
         return message(mismatch(version), "bad")
     ready = f"Ready: notebook {notebook}, version {version}, seed {seed()}."
     wrong = _wrong_records()
     return message("\n".join([ready, *wrong]), "hint" if wrong else "good")
+
+
+def _show_six_digits() -> None:
+    """Let a notebook show six digits of a number that has more; `print` shows all."""
+    from IPython import get_ipython
+
+    def show(number: float, printer, cycle: bool) -> None:
+        short = f"{number:.6g}"
+        printer.text(short if float(short) != number == number else repr(number))
+
+    if get_ipython():
+        get_ipython().display_formatter.formatters["text/plain"].for_type(float, show)
 
 
 def _wrong_records() -> list[str]:

@@ -19,6 +19,7 @@ from course_utils.compare import difference, gradients, kept, shares
 SECONDS = 5.0  # of CPU time, all cases of one function together
 PATIENCE = 30.0  # seconds on the clock for a function that sleeps; waiting for input or in a debugger does not count
 STOPPING = 1.0  # how long a function that runs forever is asked to stop
+NEAR = 1e-3  # how far an argument is moved to tell a corner from a plain
 PRINTED = 10_000  # characters that a function may print, all cases together; a loop that never ends prints millions
 ASKING = ("pdb.py", "bdb.py", "kernelbase.py", "pydevd.py", "pydevd_frame.py")  # files in which one waits for a person
 
@@ -101,6 +102,22 @@ class Trial:
         if broken:
             raise RuntimeError("a result could not be looked at") from broken[0]
         return list(outcomes) or [Outcome()]
+
+    def slopes_beside(self, function: Callable, index: int, name: str) -> list:
+        """Return the gradients of `function`, which is trusted, with the argument `name` moved a little, six ways."""
+        import torch
+
+        found = []
+        for sign in (1, -1):
+            generator = torch.Generator("cpu").manual_seed(0)
+            for _ in range(3):
+                named, positional, keywords = self.arguments(index)
+                named[name].add_(sign * torch.empty_like(named[name]).uniform_(-NEAR, NEAR, generator=generator))
+                for asked in self.gradient_of:
+                    named[asked].requires_grad_()
+                slope = slopes(function(*positional, **keywords), {name: named[name]})[name]
+                found.append(torch.zeros_like(named[name]) if slope is None else slope)
+        return found
 
     def _call(self, function: Callable, index: int, outcome: Outcome, stop: threading.Event) -> None:
         seed()

@@ -2,6 +2,7 @@
 
 import inspect
 import itertools
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -82,3 +83,14 @@ def _same(a, b) -> bool:
 def every(answers: dict[str, dict]) -> list:
     """Return (exercise, answer) for each of {exercise: {what it does: answer}}, to parametrise a test with."""
     return [pytest.param(name, f, id=f"{name}, {said}") for name, some in answers.items() for said, f in some.items()]
+
+
+def judged(declarations, answers: dict[str, dict], status: str) -> Callable:
+    """Return the test that each of the answers, as `every` takes them, gets this status."""
+
+    @pytest.mark.parametrize("name, answer", every(answers))
+    def test(name, answer):
+        came, said = getattr(declarations, name).judge(answer)
+        assert came == status, said
+
+    return test

@@ -85,6 +85,19 @@ def test_a_notebook_of_another_version_is_told_with_its_cure(version, cure, monk
     assert cure.replace("make update", "download the course again") in said and "git" not in said
 
 
+def test_a_started_notebook_shows_six_digits_of_a_number_that_has_more(tmp_path):
+    cell = """from course_utils import session
+_ = session.start("01", version="1.0")
+from IPython import get_ipython
+shown = get_ipython().display_formatter.format
+print(shown({"a": 1 / 3, "b": [28.0, 2e-18 / 3], "c": -0.0, 3: 7, "d": 12345.678, "e": float("nan")})[0]["text/plain"])
+print(shown(1.0)[0]["text/plain"], shown(0.1 + 0.2)[0]["text/plain"], 0.1 + 0.2)"""
+    call = [sys.executable, "-m", "IPython", "--colors=NoColor", f"--ipython-dir={tmp_path}", "-c", cell]
+    said = subprocess.run(call, capture_output=True, text=True, check=True).stdout
+    expected = ["{'a': 0.333333,", "'b': [28.0, 6.66667e-19],", "'c': -0.0,", "3: 7,", "'d': 12345.7,", "'e': nan}"]
+    assert [line.strip() for line in said.splitlines()[-7:]] == [*expected, "1.0 0.3 0.30000000000000004"]
+
+
 # ---------------------------------------------------------------- claims
 
 

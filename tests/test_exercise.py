@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import functools
+import math
 import os
 import random
 import subprocess
@@ -803,6 +804,24 @@ def test_a_result_that_cannot_be_compared_still_draws_a_sentence():
     odd = Odd("a")
     assert "could not look at what came back" in of(lambda x: odd, 1).check(lambda x: Odd("b")).text
     assert of(lambda x: 1, 1).check(fail).status == "wrong"
+
+
+def test_a_gradient_should_be_0_on_a_plain_and_may_be_anything_at_a_corner():
+    cut_off = Exercise(
+        reference=lambda x: x.relu(),
+        cases=lambda generator: [(torch.tensor([-1.0, 0.0, 2.0]),), (torch.tensor([[0.0], [3.0]]),)],
+        hints=["a", "b"],
+        gradient_of=("x",),
+    )
+
+    def with_gradient(plain, corner):
+        gradient = lambda x: torch.where(x > 0, 1.0, torch.where(x < 0, plain, corner))
+        return lambda x: x.detach().relu() + gradient(x.detach()) * (x - x.detach())
+
+    assert [cut_off.judge(with_gradient(0.0, corner))[0] for corner in (0.0, 0.5, 1.0)] == ["passed"] * 3
+    status, said = cut_off.judge(with_gradient(1.0, 0.0))
+    assert status == "wrong" and "not the gradient with respect to `x`" in said and "expected `[0, 0, 2]`" in said
+    assert cut_off.judge(with_gradient(0.0, math.inf))[0] == "wrong"
 
 
 def test_hints_come_one_by_one_and_then_point_to_the_solution(events):

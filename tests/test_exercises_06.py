@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
-from declared import every
+from declared import judged
 from torch import nn
 
 from course_utils.exercises import contrastive_learning as ex
@@ -775,10 +775,7 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("name, answer", every(WRONG))
-def test_a_plausible_wrong_answer_is_refused(name, answer):
-    status, said = getattr(ex, name).judge(answer)
-    assert status == "wrong", said
+test_a_plausible_wrong_answer_is_refused = judged(ex, WRONG, "wrong")
 
 
 def test_a_wrong_gradient_is_told_once_the_values_are_right():
@@ -1082,7 +1079,4 @@ RIGHT = {
 }
 
 
-@pytest.mark.parametrize("name, answer", every(RIGHT))
-def test_a_right_answer_in_another_style_passes(name, answer):
-    status, said = getattr(ex, name).judge(answer)
-    assert status == "passed", said
+test_a_right_answer_in_another_style_passes = judged(ex, RIGHT, "passed")

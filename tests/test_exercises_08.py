@@ -6,7 +6,7 @@ from fractions import Fraction
 import pytest
 import torch
 import torch.nn.functional as F
-from declared import every
+from declared import judged
 
 from course_utils.exercises import energy_based_models as ex
 from course_utils.trial import Trial
@@ -481,10 +481,7 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("name, answer", every(WRONG))
-def test_a_plausible_wrong_answer_is_refused(name, answer):
-    status, said = getattr(ex, name).judge(answer)
-    assert status == "wrong", said
+test_a_plausible_wrong_answer_is_refused = judged(ex, WRONG, "wrong")
 
 
 def test_feedback_names_the_likely_reason_and_the_energy():
@@ -596,7 +593,4 @@ RIGHT = {
 }
 
 
-@pytest.mark.parametrize("name, answer", every(RIGHT))
-def test_a_right_answer_in_another_style_passes(name, answer):
-    status, said = getattr(ex, name).judge(answer)
-    assert status == "passed", said
+test_a_right_answer_in_another_style_passes = judged(ex, RIGHT, "passed")
