@@ -111,6 +111,18 @@ def number(value: Any) -> complex | None:
     return value if isinstance(value, int | float | complex) else None
 
 
+def finite(value: Any) -> bool:
+    """Tell whether all numbers in a number, a tensor, or a list or tuple of these are finite."""
+    if isinstance(value, list | tuple):
+        return all(map(finite, value))
+    if is_array(value):
+        import torch
+
+        return bool(torch.as_tensor(value).isfinite().all())
+    plain = number(value)
+    return plain is None or cmath.isfinite(plain)
+
+
 def is_array(value: Any) -> bool:
     """Return whether `value` is a tensor or a NumPy array of numbers."""
     import numpy

@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+import functools
 import inspect
 import itertools
 import linecache
@@ -17,11 +18,21 @@ from types import CodeType
 from typing import Any
 
 from course_utils import trial
-from course_utils.compare import RETURN_MISSING, code, difference, gradients, kind, number, short
+from course_utils.compare import RETURN_MISSING, code, difference, finite, gradients, kind, number, short
 from course_utils.display import Shown, message
 from course_utils.trial import Outcome, Trial, undisturbed
 
 NOTHING = object()  # given to `check` where nothing is
+RAISED = {  # a part of what Python or PyTorch says, and what it most likely means
+    "leaf Variable that requires grad": "an argument is changed in place, work on a copy (`.clone()`)",
+    "a view of a leaf Variable": "an argument is changed in place, work on a copy (`.clone()`)",
+    "does not require grad and does not have a grad_fn": "`x.detach().requires_grad_()` asks for a gradient",
+    "created only for scalar outputs": "a gradient is of one number, `.sum()` makes one",
+    "multiply sequence by non-int of type 'float'": "`torch.autograd.grad` returns a tuple, `(g,) = …` takes it out",
+    "Can't call numpy() on Tensor that requires grad": "NumPy would cut the gradient off, stay with tensors",
+    "math domain error": "a log or a root of a number below 0 or of 0",
+    "math range error": "e to a number that is too large",
+}
 KIND = {"passed": "good", "wrong": "bad", "not attempted": "note", "not checked": "note"}
 
 
@@ -128,11 +139,30 @@ class Exercise:
         return f"`{self.name}`: this is the tested one, which `use` put in the place of yours; {cure}."
 
     def use(self, answer: Any) -> Callable:
-        """Return `answer` if it passes the check, else the tested reference; the notebook goes on with it."""
+        """Return `answer` if it passes the check, else the tested reference; the notebook goes on with it.
+
+        If its parameters have other names, it can still be called with the reference's.
+        """
         try:
-            return answer if self.judge(answer)[0] == "passed" else self.reference
+            if self.judge(answer)[0] != "passed":
+                return self.reference
         except (Exception, SystemExit):
             return self.reference
+        ours = inspect.signature(self.reference)
+        with contextlib.suppress(TypeError, ValueError):  # functions written in C may not tell
+            if not set(ours.parameters) <= set(inspect.signature(answer).parameters):
+                return self._renamed(answer, ours)
+        return answer
+
+    def _renamed(self, answer: Callable, ours: inspect.Signature) -> Callable:
+        """Return `answer`, to be called with the reference's names."""
+
+        @functools.wraps(answer)
+        def renamed(*positional, **keywords):
+            bound = ours.bind(*positional, **keywords)
+            return answer(*bound.args, **bound.kwargs)
+
+        return renamed
 
     def case(self, number: int = 1) -> dict:
         """Return the arguments of case `number`, from 1 on, by name: `answer(**ex.NAME.case(2))` tries it."""
@@ -206,7 +236,15 @@ class Exercise:
             for mistake in self.mistakes:
                 if self._alike(came, runner.run(mistake.of(self.reference))):
                     return "wrong", f"{said}{'' if said.endswith('?') else '.'} {mistake.feedback}"
-            said += f"; look at {self.look_at}" if is_value and self.look_at else ""
+            unlike = [c for c, w in zip(came, wanted, strict=True) if self._differs(c, w)]
+            if is_value and not any(finite(c.result) for c in unlike):
+                fine = "Other cases are right: " if len(unlike) < len(came) else "Not one result is a finite number: "
+                said += (
+                    f". {fine}look for e to a large number, the log or the quotient of 0, 0 × ∞, ∞ − ∞, or a root or "
+                )
+                said += "an arc cosine just outside its range"
+            elif is_value and self.look_at:
+                said += f"; look at {self.look_at}"
             return "wrong", said if said.endswith("?") else f"{said}."
 
     def _misfit(self, answer: Callable, runner: Trial) -> str:
@@ -234,19 +272,23 @@ class Exercise:
     def _unfinished(self, inputs: str, *, stuck: bool) -> str:
         said = f"`{self.name}` did not finish within {trial.SECONDS:g} seconds on {inputs}"
         restart = " It could not be stopped either: restart the kernel before you go on." if stuck else ""
-        return f"{said}: is there a loop that never ends?{restart}"
+        loop = "a loop that never ends, or one over single numbers where one operation on tensors would do"
+        return f"{said}: is there {loop}?{restart}"
 
     def _problem(self, inputs: str, came: Outcome, wanted: Outcome) -> tuple[str, bool] | None:
         """Return (what is wrong, without a full stop; whether it is only a value), or None."""
         if came.error is not None and type(came.error) is not type(wanted.error):
             error = code(f"{type(came.error).__name__}: {came.error}".strip(": "))
-            return f"`{self.name}` raises {error}{_where(came.error)} on {inputs}", False
+            means = next((f": {meaning}" for part, meaning in RAISED.items() if part in str(came.error)), "")
+            return f"`{self.name}` raises {error}{_where(came.error)} on {inputs}{means}", False
         if wanted.error is not None and came.error is None:
             return f"For {inputs}: got {kind(came.result)}, expected a `{type(wanted.error).__name__}` raised", False
         for name in sorted(came.marked - wanted.marked):
+            if name in came.changed - wanted.changed and not isinstance(came.after[name], dict):
+                continue  # this says more
             if name in self.gradient_of:
                 said = f"calls `.backward()` or changes `requires_grad` of its argument `{name}`"
-                return f"`{self.name}` {said}; `{name}.detach()` leaves `{name}` as it is", False
+                return f"`{self.name}` {said}; its caller does that, and `{name}.detach()` leaves it as it is", False
             if isinstance(came.after[name], dict):  # a module
                 said = f"records a step in the parameters of `{name}`, or changes whether they ask for a gradient"
                 return f"`{self.name}` {said}; work below `with torch.no_grad():`", False

@@ -384,7 +384,7 @@ def test_an_interrupted_check_is_one_line_in_a_notebook(tmp_path):
 def interrupt(thread): raise KeyboardInterrupt
 trial._wait = interrupt
 from course_utils.exercises import gradient_descent as ex
-ex.momentum_step.check(print)"""
+ex.momentum_step.check(lambda *arguments: None)"""
     call = [sys.executable, "-m", "IPython", "--colors=NoColor", f"--ipython-dir={tmp_path}", "-c", cell]
     said = subprocess.run(call, capture_output=True, text=True, check=False)
     line = "`momentum_step`: the check was interrupted, and nothing was counted."
@@ -822,6 +822,52 @@ def test_a_gradient_should_be_0_on_a_plain_and_may_be_anything_at_a_corner():
     status, said = cut_off.judge(with_gradient(1.0, 0.0))
     assert status == "wrong" and "not the gradient with respect to `x`" in said and "expected `[0, 0, 2]`" in said
     assert cut_off.judge(with_gradient(0.0, math.inf))[0] == "wrong"
+
+
+def test_what_overflows_is_said_where_ordinary_numbers_are_right():
+    log_total = Exercise(
+        reference=lambda x: x.logsumexp(0),
+        cases=lambda generator: [(torch.tensor([0.5, 1.0]),), (torch.tensor([1000.0, 1.0]),)],
+        hints=["a", "b"],
+        look_at="the sum",
+    )
+    said = log_total.judge(lambda x: x.exp().sum().log())[1]
+    assert "got `inf`, expected `1000`. Other cases are right: look for e to a large number" in said
+    assert log_total.judge(lambda x: 2 * x.logsumexp(0))[1].endswith("; look at the sum.")
+    assert log_total.judge(lambda x: x.exp().sum().log() + x.log().sum() / 0)[1].endswith("; look at the sum.")
+
+
+@pytest.mark.parametrize(
+    ("answer", "meaning"),
+    [
+        (
+            lambda w, g, *, lr: w.requires_grad_().sub_(g),
+            "an argument is changed in place, work on a copy (`.clone()`)",
+        ),
+        (lambda w, g, *, lr: torch.autograd.grad(w.sum(), w), "`x.detach().requires_grad_()` asks for a gradient"),
+        (lambda w, g, *, lr: w.requires_grad_().backward(), "`.sum()` makes one"),
+        (lambda w, g, *, lr: (g,) * lr, "returns a tuple, `(g,) = …` takes it out"),
+        (lambda w, g, *, lr: w.requires_grad_().numpy(), "stay with tensors"),
+        (lambda w, g, *, lr: math.log(-lr), "a log or a root of a number below 0 or of 0"),
+        (lambda w, g, *, lr: math.exp(1e9), "e to a number that is too large"),
+    ],
+)
+def test_what_python_and_pytorch_raise_most_often_is_explained(answer, meaning):
+    assert make().check(answer).text.endswith(f"{meaning}.")
+
+
+def test_an_answer_with_names_of_its_own_is_used_with_the_references_names():
+    ex = make()
+
+    def step(weights, slope, *, lr):
+        """Mine."""
+        return weights - lr * slope
+
+    used = ex.use(step)
+    assert used(w=torch.ones(1), g=torch.ones(1), lr=0.5) == used(torch.ones(1), torch.ones(1), lr=0.5) == 0.5
+    assert used.__doc__ == "Mine." and ex.use(used) is not ex.reference
+    same_names = lambda w, g, *, lr: w - lr * g
+    assert ex.use(same_names) is same_names
 
 
 def test_hints_come_one_by_one_and_then_point_to_the_solution(events):

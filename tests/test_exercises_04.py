@@ -962,7 +962,6 @@ RIGHT = {
         "permute": lambda x, heads: x.view(*x.shape[:2], heads, -1).permute(0, 2, 1, 3),
         "turned over twice": lambda x, heads: x.mT.reshape(len(x), heads, -1, x.shape[1]).mT,
         "one sequence at a time": lambda x, heads: torch.stack([torch.stack(r.tensor_split(heads, 1)) for r in x]),
-        "NumPy": lambda x, heads: torch.from_numpy(np.stack(np.split(x.numpy(), heads, axis=2), axis=1)),
     },
     "join_heads": {
         "loops": join_in_loops,
@@ -972,7 +971,6 @@ RIGHT = {
         "flatten": lambda x: x.transpose(1, 2).flatten(2),
         "view": lambda x: x.permute(0, 2, 1, 3).contiguous().view(x.shape[0], x.shape[2], -1),
         "turned over twice": lambda x: x.mT.flatten(1, 2).mT,
-        "NumPy": lambda x: torch.from_numpy(np.concatenate(list(x.numpy().swapaxes(0, 1)), axis=-1)),
     },
     "waves": {
         "the tutorial's": waves_of_the_tutorial,
@@ -1033,3 +1031,15 @@ RIGHT = {
 
 
 test_a_right_answer_in_another_style_passes = judged(ex, RIGHT, "passed")
+
+CUT_OFF = {
+    "split_heads": {
+        "NumPy": lambda x, heads: torch.from_numpy(np.stack(np.split(x.detach().numpy(), heads, axis=2), axis=1)),
+        "detached": lambda x, heads: split_in_loops(x.detach(), heads),
+    },
+    "join_heads": {
+        "NumPy": lambda x: torch.from_numpy(np.concatenate(list(x.detach().numpy().swapaxes(0, 1)), axis=-1)),
+        "its data": lambda x: join_in_loops(x.data),
+    },
+}
+test_a_right_answer_without_a_gradient_is_refused = judged(ex, CUT_OFF, "wrong")

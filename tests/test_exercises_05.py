@@ -855,7 +855,6 @@ RIGHT = {
         "the sum replaced": lambda p, q: (p + 0.5 * (p + q == 0)) / torch.where(p + q == 0, 1, p + q),
     },
     "discriminator_loss": {
-        "loops in Python": discriminator_in_loops,
         "by hand": discriminator_by_hand,
         "weighted": discriminator_weighted,
         "in place, on its own": discriminator_in_own_place,
@@ -882,7 +881,6 @@ RIGHT = {
     },
     "generator_loss": {
         "a loop": generator_in_a_loop,
-        "Python": generator_in_python,
         "cross-entropy with logits": lambda fake: F.binary_cross_entropy_with_logits(fake, torch.ones_like(fake)),
         "a module": lambda fake: nn.BCEWithLogitsLoss()(fake, torch.ones(len(fake))),
         "logsigmoid": lambda fake: -F.logsigmoid(fake).mean(),
@@ -956,9 +954,24 @@ RIGHT = {
         "each by the root": lambda h: (r := h.flatten(1) / math.sqrt(h[0].numel())) @ r.T,
         "turned over first": lambda h: h.mT.flatten(1) @ h.mT.flatten(1).T / h[0].numel(),
         "float64": lambda h: h.double().flatten(1) @ h.double().flatten(1).T / h[0].numel(),
-        "NumPy": lambda h: torch.from_numpy(np.tensordot(h.numpy(), h.numpy(), ((1, 2), (1, 2))) / h[0].numel()),
     },
 }
 
 
 test_a_right_answer_in_another_style_passes = judged(ex, RIGHT, "passed")
+
+CUT_OFF = {
+    "discriminator_loss": {
+        "loops in Python": discriminator_in_loops,
+        "a number": lambda real, fake: discriminator_by_hand(real, fake).item(),
+        "the made ones detached": lambda real, fake: discriminator_by_hand(real, fake.detach()),
+    },
+    "generator_loss": {"Python": generator_in_python, "a number": lambda fake: generator_in_a_loop(fake).item()},
+    "gram": {
+        "NumPy": lambda h: (
+            torch.from_numpy(np.tensordot(h.detach().numpy(), h.detach().numpy(), ((1, 2), (1, 2)))) / h[0].numel()
+        ),
+        "detached": lambda h: gram_map_by_map(h.detach()),
+    },
+}
+test_a_right_answer_without_a_gradient_is_refused = judged(ex, CUT_OFF, "wrong")

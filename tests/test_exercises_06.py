@@ -995,7 +995,6 @@ RIGHT = {
         "in place, on its own": lambda a, b, same, margin: right_margin(a.clone().sub_(b), 0 * b, same, margin),
     },
     "nt_xent": {
-        "a loop": contrast_in_a_loop,
         "four blocks": contrast_of_views,
         "without the diagonal": contrast_without_the_diagonal,
         "the formula in float64": formula(torch.float64),
@@ -1029,7 +1028,6 @@ RIGHT = {
         "float64": linear(lambda f: f.detach().double(), logits=lambda f, w, b: f @ w.double() + b.double()),
     },
     "uniformity": {
-        "a loop": uniformity_in_a_loop,
         "Python": uniformity_in_python,
         "masks": uniformity_by_masks,
         "cdist": lambda z: (-2 * apart(z)).exp().mean().log(),
@@ -1080,3 +1078,6 @@ RIGHT = {
 
 
 test_a_right_answer_in_another_style_passes = judged(ex, RIGHT, "passed")
+
+LOOPS = {"nt_xent": {"a loop": contrast_in_a_loop}, "uniformity": {"a loop": uniformity_in_a_loop}}
+test_loops_over_single_numbers_take_too_long = judged(ex, LOOPS, "wrong")

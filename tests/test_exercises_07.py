@@ -290,6 +290,7 @@ def draw_of_one_picture(mean, log_s, noise):
 
 
 REPARAMETRISE = {
+    "one draw of each only": lambda mean, log_s, noise: mean + torch.einsum("bz,bz->bz", log_s.exp(), noise),
     "the log for the deviation": drawing(lambda log: log),
     "its size": drawing(torch.abs),
     "softplus": drawing(F.softplus),
@@ -939,7 +940,7 @@ def test_feedback_names_the_likely_reason():
         "reparametrise", REPARAMETRISE, "the mean detached"
     )
     assert "do not detach them" in said("reparametrise", REPARAMETRISE, "the deviation detached")
-    assert "asks its argument `noise` for a gradient" in said("reparametrise", REPARAMETRISE, "the noise in place")
+    assert "changes its argument `noise` in place" in said("reparametrise", REPARAMETRISE, "the noise in place")
     assert "changes its argument `mean` in place" in said("reparametrise", REPARAMETRISE, "the mean in place")
     assert "log of a *variance*" in said("gaussian_kl", GAUSSIAN_KL, "a log variance")
     assert "the other divergence" in said("gaussian_kl", GAUSSIAN_KL, "the other way round")
@@ -965,6 +966,8 @@ def test_feedback_names_the_likely_reason():
 
 
 def draw_in_loops(mean, log_s, noise):
+    if noise.ndim > mean.ndim:
+        return torch.stack([draw_in_loops(mean, log_s, part) for part in noise])
     rows = [
         torch.stack([m + torch.exp(s) * e for m, s, e in zip(*row, strict=True)])
         for row in zip(mean, log_s, noise, strict=True)
@@ -1079,7 +1082,7 @@ RIGHT = {
         "expm1 and 1": drawing(lambda log: log.expm1() + 1),
         "float64": lambda mean, log_s, noise: right_drawing(mean.double(), log_s.double(), noise.double()),
         "a transform": lambda mean, log_s, noise: torch.distributions.AffineTransform(mean, log_s.exp())(noise),
-        "einsum": lambda mean, log_s, noise: mean + torch.einsum("bz,bz->bz", log_s.exp(), noise),
+        "einsum": lambda mean, log_s, noise: mean + torch.einsum("bz,...bz->...bz", log_s.exp(), noise),
         "noise first": lambda mean, log_s, noise: noise * torch.exp(log_s) + mean,
         "in place, on its own": lambda mean, log_s, noise: noise.clone().mul_(log_s.exp()).add_(mean),
     },

@@ -50,9 +50,9 @@ margin_loss = Exercise(
             "The two kinds are exchanged: pairs that belong together should be close, the others apart.",
         ),
         Edit(
-            "margin - distance",
-            "margin - distance**2",
-            "The margin is compared with the distance itself, not with its square.",
+            "gap**2",
+            "(margin - distance**2).clamp(min=0)",
+            "The margin is compared with the distance itself, not with its square, and what is missing is squared.",
         ),
         Edit("gap**2", "gap", "For pairs that do not belong together, max(0, margin − distance) is squared."),
         Edit(
@@ -101,6 +101,7 @@ nt_xent = Exercise(
         ),
         (quarters(g, 5, 2), quarters(g, 5, 2), 0.4),
         (halves(g, 2, 6) / 5, halves(g, 2, 6), 0.07),
+        (torch.randn(512, 16, generator=g), torch.randn(512, 16, generator=g), 0.5),  # too large for loops
     ],
     hints=[
         "Stack both views into 2N rows, each of length 1. All cosines are then one matrix product.",
@@ -117,18 +118,17 @@ nt_xent = Exercise(
             "Each anchor is still in its own sum, with the cosine 1: leave the diagonal out.",
         ),
         Edit(
-            "    partner =",
-            "    first = torch.arange(len(z)) < len(z1)\n"
-            "    scores = scores.masked_fill(first[:, None] == first, -torch.inf)\n"
-            "    partner =",
-            "Only rows of the other view are in the sum; the other rows of the anchor's own view belong there too.",
+            "F.cross_entropy(scores, partner)",
+            "F.cross_entropy(scores[: len(z1), len(z1) :], torch.arange(len(z1)))",
+            "Only rows of the other view are in the sum; the other rows of the anchor's own view belong there too, and "
+            "the rows of the second view are anchors as well.",
         ),
         Edit(
             "F.normalize(torch.cat([z1, z2]), dim=1)",
             "torch.cat([z1, z2])",
             "Those are products of rows as long as they come; make each row 1 long first.",
         ),
-        Edit("/ temperature", "* temperature", "The cosines are divided by the temperature, not multiplied."),
+        Edit(" / temperature", "", "The temperature is not used: divide the cosines by it."),
         Edit(
             "F.cross_entropy(scores, partner)",
             "F.cross_entropy(scores[: len(z1)], partner[: len(z1)])",
@@ -244,6 +244,7 @@ uniformity = Exercise(
         (torch.tensor([[1.0], [-1.0], [-1.0], [-1.0], [1.0]]),),
         (F.normalize(quarters(g, 6, 5) + 1),),
         (F.normalize(torch.randn(20, 3, generator=g)),),
+        (F.normalize(torch.randn(2000, 4, generator=g)),),  # too many for loops
     ],
     hints=[
         "Inside out: the distance of each pair of rows, its square, times −2, e to that, the mean, the log.",
@@ -260,7 +261,7 @@ uniformity = Exercise(
         Edit(".square()", "", "The distance is squared before it is multiplied by −2."),
         Edit(".exp().mean().log()", ".mean()", "That is the mean of the logs; take the log of the mean: mean first."),
         Edit(".log()", "", "The log is missing: it comes last, after the mean."),
-        Edit("-2 * ", "-", "The factor 2 is missing: e to −2 times the squared distance."),
+        Edit("-2 * ", "-", "A factor 2 is missing: e to −2 times the squared distance, which is 2 − 2 × cosine."),
         Edit("-2 * ", "2 * ", "The sign is wrong: e to *minus* 2 times the squared distance, large for close pairs."),
         Edit(".mean()", ".sum()", "Take the *mean* over the pairs, not the sum."),
         Edit(
@@ -296,8 +297,8 @@ momentum_update = Exercise(
     cases=lambda g: [
         (filled(g, nn.Linear(2, 1)), filled(g, nn.Linear(2, 1)), 0.75),
         (
-            filled(g, nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2)),
-            filled(g, nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2)),
+            filled(g, nn.Linear(2, 3), nn.Sequential(nn.ReLU(), nn.Linear(3, 2))),
+            filled(g, nn.Linear(2, 3), nn.Sequential(nn.ReLU(), nn.Linear(3, 2))),
             0.9,
         ),
         (  # with buffers: running means and variances
@@ -343,7 +344,7 @@ momentum_update = Exercise(
         Edit(
             "s.copy_(keep * s + (1 - keep) * f)",
             "s = keep * s + (1 - keep) * f",
-            "That gives the name to a new tensor, and `slow` stays as it is: `s.copy_(…)` changes the tensor itself.",
+            "`slow` is as it was: change each parameter itself, with `s.copy_(…)`; `s = …` only moves the name `s`.",
         ),
         Edit(
             "with torch.no_grad():",

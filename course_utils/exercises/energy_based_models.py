@@ -5,7 +5,7 @@ import math
 import torch
 import torch.nn.functional as F
 
-from course_utils.exercise import Edit, Exercise
+from course_utils.exercise import Edit, Exercise, Mistake
 from course_utils.exercises.cases import halves, quarters
 
 # ---------------------------------------------------------------- energies, named as the feedback names them
@@ -66,6 +66,7 @@ descend = Exercise(
         (ring, quarters(g, 2, 2, 2) - 0.125, 0.1, 0.06, 2),
         (long_valley, quarters(g, 3, 3), 0.16, 0.55, 7),
         (long_valley, torch.tensor([[30.5, -18.25], [-40.0, 6.5]]), 0.125, 12.5, 3),  # far away
+        (two_valleys, torch.tensor([0.25, -1.5]), 0.1, 0.2, 0),  # no step at all
     ],
     hints=[
         "A loop, and in it two things: the slope of the energy where y is now, and a step against it.",
@@ -237,6 +238,7 @@ noise_contrastive_loss = Exercise(
             "    log_q_data = log_q_noise = 0\n    G_data",
             "The noise's own density is missing: what counts is the model's log density minus `log_q`.",
         ),
+        Edit("- math.log(N / B)", "+ math.log(N / B)", "The more noise there is, the *lower* are the odds of data."),
         Edit(
             " - math.log(N / B)",
             "",
@@ -265,7 +267,7 @@ noise_contrastive_loss = Exercise(
         Edit(
             "F.softplus(-G_data).mean() + N / B * F.softplus(G_noise).mean()",
             "-G_data.sigmoid().log().mean() - N / B * (1 - G_noise.sigmoid()).log().mean()",
-            "The formula is right, but the sigmoid of a large number rounds to 0 or 1, and the log of 0 is −∞: "
+            "The formula is right, but a sigmoid may round to 0 or 1, and the log of 0 is −∞, or e^1000 is infinite: "
             "`F.softplus` or `F.logsigmoid` avoids it.",
         ),
     ],
@@ -350,9 +352,16 @@ contrastive_divergence = Exercise(
             "v_model.T @ h",
             "The samples have hidden numbers of their own: `v_model` goes with `h_model`.",
         ),
-        Edit("mean(0)", "sum(0)", "The steps for b and c are *sums* over the rows: take means."),
+        Mistake(
+            lambda v, h, v_model, h_model: (
+                v.T @ h - v_model.T @ h_model,
+                v.sum(0) - v_model.sum(0),
+                h.sum(0) - h_model.sum(0),
+            ),
+            "Those are *sums* over the rows: take means, of the data and of the samples.",
+        ),
     ],
-    look_at="one weight at a time: the mean of v_i times h_j over the data, and over the samples",
+    look_at="the item that is named: for W the means of v_i times h_j, for b and c those of v and of h; data first",
 )
 
 # ---------------------------------------------------------------- 5

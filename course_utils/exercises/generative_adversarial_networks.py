@@ -33,9 +33,15 @@ best_discriminator = Exercise(
         Edit("torch.where(total > 0, p / total, 0.5)", "p / total", "Where both are 0 this divides 0 by 0: say 1/2."),
         Edit("0.5", "0.0", "Where both are 0, nothing speaks for either side: the answer there is 1/2."),
         Edit(
-            "p / total", "q / total", "That is the probability that the point is generated; `p` is for the real ones."
+            "torch.where(total > 0, p / total, 0.5)",
+            "q / total",
+            "That is the probability that the point is made; `p` is for the real ones.",
         ),
-        Edit("p / total", "p / q", "That compares real with generated; a probability is a share of *both* together."),
+        Edit(
+            "torch.where(total > 0, p / total, 0.5)",
+            "p / q",
+            "That compares real with made; a probability is a share of *both* together.",
+        ),
         Edit("p + q", "p + q + 1e-8", "A small number below changes small densities, and gives 0 where both are 0."),
         Edit(
             "torch.where(total > 0, p / total, 0.5)",
@@ -43,7 +49,7 @@ best_discriminator = Exercise(
             "A small number on both sides changes small densities: take the quotient as it is, except at 0.",
         ),
         Edit(
-            "p / total",
+            "torch.where(total > 0, p / total, 0.5)",
             "(p > q).float()",
             "That says which is more likely; return *how* likely it is that the point is real.",
         ),
@@ -68,8 +74,8 @@ discriminator_loss = Exercise(
     cases=lambda g: [
         (torch.tensor([2.0, -0.5]), torch.tensor([-1.0, 0.25, 1.5])),
         (torch.tensor([0.75]), torch.tensor([-2.25])),
-        (quarters(g, 5), quarters(g, 2)),
-        (quarters(g, 4) + 1, quarters(g, 4) - 2),
+        (quarters(g, 5) + 0.125, quarters(g, 2) - 0.125),
+        (quarters(g, 4) + 1.1, quarters(g, 4) - 2.1),
         (torch.tensor([-1000.0, 0.5]), torch.tensor([0.25])),
         (torch.tensor([-0.75]), torch.tensor([-0.5, 1000.0, 900.0])),
         (torch.tensor([1000.0, 800.0, 0.5]), torch.tensor([-1000.0, 1.25])),
@@ -77,7 +83,7 @@ discriminator_loss = Exercise(
         (torch.tensor([25.0, -40.0]), torch.tensor([30.0, -20.0, 120.0])),
     ],
     hints=[
-        "Two means, one over the real points and one over the generated ones, added up. Which label has each?",
+        "Two means, one over the real points and one over the made ones, added up. Which is small if D is near 1?",
         "1 − sigmoid(s) is sigmoid(−s). And −log sigmoid(s) is log(1 + exp(−s)): PyTorch has a function for it.",
         "`F.softplus(x)` is log(1 + exp(x)): take it of `-real` and of `fake`. "
         "`F.binary_cross_entropy_with_logits` with labels 1 and 0 gives the same two means.",
@@ -86,11 +92,9 @@ discriminator_loss = Exercise(
         Edit(
             "F.softplus(-real).mean() + F.softplus(fake).mean()",
             "F.softplus(real).mean() + F.softplus(-fake).mean()",
-            "The labels are exchanged: D should be near 1 for real points and near 0 for generated ones.",
+            "The labels are exchanged: D should be near 1 for real points and near 0 for made ones.",
         ),
-        Edit(
-            "F.softplus(fake)", "F.softplus(-fake)", "For generated points it is −log(1 − D): D should be near 0 there."
-        ),
+        Edit("F.softplus(fake)", "F.softplus(-fake)", "For made points it is −log(1 − D): D should be near 0 there."),
         Edit(
             "F.softplus(-real).mean() + F.softplus(fake).mean()",
             "torch.cat([F.softplus(-real), F.softplus(fake)]).mean()",
@@ -119,7 +123,9 @@ discriminator_loss = Exercise(
             "That takes the sigmoid twice: softplus and `…_with_logits` start from the scores.",
         ),
     ],
-    look_at="the two means one at a time: −log D of the real points, −log(1 − D) of the generated ones",
+    look_at="the two means one at a time: −log D of the real points, −log(1 − D) of the made ones; "
+    "a small number inside a log caps them",
+    gradient_of=("real", "fake"),
 )
 
 # ---------------------------------------------------------------- 3
@@ -134,16 +140,16 @@ generator_loss = Exercise(
     cases=lambda g: [
         (torch.tensor([1.5, -0.5, -2.0]),),
         (torch.tensor([0.75]),),
-        (quarters(g, 4),),
+        (quarters(g, 4) + 0.125,),
         (torch.tensor([-1000.0, 0.5]),),
         (torch.tensor([1000.0, -0.25, 900.0]),),
         (torch.tensor([-900.0, -1000.0]),),
         (torch.tensor([1000.0]),),
         (torch.tensor([-30.0, 25.0, -120.0]),),
-        (2 * quarters(g, 15),),
+        (2 * quarters(g, 15) + 0.125,),
     ],
     hints=[
-        "The generator wants its points to be taken for real ones. Which label does it hope for?",
+        "The generator wants its points to be taken for real ones. Near which number should D be?",
         "−log sigmoid(s) is log(1 + exp(−s)). PyTorch has functions for it that do not overflow.",
         "`F.softplus(x)` is log(1 + exp(x)), `F.logsigmoid(x)` is −log(1 + exp(−x)). Then the mean.",
     ],
@@ -178,6 +184,7 @@ generator_loss = Exercise(
         ),
     ],
     look_at="one score at a time: a large one costs almost nothing, one of −1000 costs 1000",
+    gradient_of=("fake",),
 )
 
 # ---------------------------------------------------------------- 4
@@ -246,7 +253,8 @@ frechet_distance = Exercise(
             "`eigvals` gives complex numbers; only rounding makes them so: go on with their `.real`.",
         ),
     ],
-    look_at="the four parts one at a time: squared distance of the means, the two traces, the sum of the roots",
+    look_at="the four parts one at a time, in float64 from the start: squared distance of the means, the two traces, "
+    "the sum of the roots",
 )
 
 # ---------------------------------------------------------------- 5
@@ -359,7 +367,7 @@ gram = Exercise(
         ),
         Edit(
             "rows @ rows.T / rows.shape[1]",
-            "(rows - rows.mean(1, keepdim=True)) @ rows.T / rows.shape[1]",
+            "rows.cov()",
             "That is a covariance: leave the mean of each map where it is.",
         ),
         Edit(
@@ -373,5 +381,6 @@ gram = Exercise(
             "That is the diagonal alone, each map with itself; take every pair: (C, C).",
         ),
     ],
-    look_at="entry (0, 1): the mean, over all places, of map 0 times map 1",
+    look_at="every pair of maps i and j: entry (i, j) is the mean, over all places, of map i times map j",
+    gradient_of=("h",),
 )

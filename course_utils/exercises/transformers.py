@@ -97,6 +97,7 @@ split_heads = Exercise(
         Edit(".transpose(1, 2)", ".permute(2, 0, 1, 3)", "The batch stays in front: (B, heads, T, W / heads)."),
     ],
     look_at="which numbers of a row belong to which head",
+    gradient_of=("x",),
 )
 
 # ---------------------------------------------------------------- 3
@@ -144,6 +145,7 @@ join_heads = Exercise(
         ),
     ],
     look_at="which numbers are side by side in a row",
+    gradient_of=("x",),
 )
 
 # ---------------------------------------------------------------- 4
@@ -160,7 +162,7 @@ def waves_reference(T, W):
 
 waves = Exercise(
     reference=waves_reference,
-    cases=lambda g: [(2, 2), (1, 4), (3, 4), (5, 6), (12, 8), (40, 2), (7, 64)],
+    cases=lambda g: [(3, 4), (1, 4), (2, 2), (5, 6), (12, 8), (40, 2), (7, 64)],
     hints=[
         "Two loops will do: over the places t, and over i from 0 to W/2 − 1. Column 2i is a sine, 2i + 1 a cosine.",
         "The speeds, one for each i: `10000 ** (-torch.arange(0, W, 2) / W)`; the exponent is 2i / W.",
@@ -176,7 +178,9 @@ waves = Exercise(
             "Columns 2i and 2i + 1 have the same speed: 2i is in the exponent of both.",
         ),
         Edit("-torch", "+torch", "The speeds fall from column to column: t is *divided* by 10000^(2i/W)."),
-        Edit("10000", "1000", "The base is 10000."),
+        Edit(
+            "torch.arange(0, W, 2) / W", "2 * torch.arange(0, W, 2) / W", "The exponent is doubled: i counts *pairs*."
+        ),
         Edit(
             "return p",
             "return torch.cat([p[:, 0::2], p[:, 1::2]], dim=1)",
@@ -197,7 +201,7 @@ def causal_mask_reference(T):
 
 causal_mask = Exercise(
     reference=causal_mask_reference,
-    cases=lambda g: [(2,), (1,), (3,), (6,), (17,)],
+    cases=lambda g: [(3,), (1,), (2,), (6,), (17,)],
     hints=[
         "Write the table for T = 3 on paper: which places may place 0 look at, which place 2?",
         "All on and below the diagonal is allowed. `torch.tril` keeps that part of a matrix.",
@@ -205,6 +209,7 @@ causal_mask = Exercise(
     ],
     mistakes=[
         Edit(">=", ">", "A place may look at itself, too: the diagonal is allowed. (Place 0 has nothing else.)"),
+        Edit(">= torch.arange(T)", ">= torch.arange(T) - 1", "One place too far: place t may not look at place t + 1."),
         Edit(
             ">=", "<=", "That looks ahead, not back. Rows are the places that look, columns those that are looked at."
         ),
@@ -282,10 +287,14 @@ greedy = Exercise(
         Edit("len(said) < most", "len(said) <= most", "That says one symbol too many: at most `most`."),
         Edit("len(said) < most", "len(said) < most - 1", "That stops too early: up to `most` symbols may be said."),
         Edit("len(said) < most", "len(said) < 100", "There is a limit: at most `most` symbols, end or no end."),
-        Edit("argmax", "max", "That is the largest *score*; the symbol is the place where it is, `argmax`."),
+        Edit(
+            "int(next_logits(said).argmax())",
+            "next_logits(said).max().item()",
+            "That is the largest *score*; the symbol is the place where it is, `argmax`.",
+        ),
         Edit("if symbol == end:", "if symbol == 0:", "It stops at `end`, whichever number that is."),
     ],
-    look_at="what is given to `next_logits`, and when it stops",
+    look_at="which symbol is taken (all scores may be negative), what is given to `next_logits`, and when it stops",
 )
 
 # ---------------------------------------------------------------- 7

@@ -32,6 +32,7 @@ reparametrise = Exercise(
         ),
         (quarters(g, 3, 3), quarters(g, 3, 3), quarters(g, 3, 3)),
         (quarters(g, 6, 5), quarters(g, 6, 5), quarters(g, 6, 5)),
+        (quarters(g, 3, 2), quarters(g, 3, 2), quarters(g, 4, 3, 2)),  # four draws of each
     ],
     hints=[
         "Standard normal noise has mean 0 and deviation 1. What gives it another deviation, and what another mean?",
@@ -116,7 +117,7 @@ gaussian_kl = Exercise(
         ),
         Edit(" - log_s", " + log_s", "The log of the deviation is taken off: a sharp Gaussian costs more, not less."),
         Edit(" - 1", "", "The −1 is missing: the standard Gaussian itself should cost 0."),
-        Edit("mean.square()", "mean", "The mean is squared: its sign does not matter."),
+        Edit("(2 * log_s).exp()", "log_s.square()", "`log_s` is a log: the variance is `(2 * log_s).exp()`."),
         Edit(
             "0.5 * (mean.square() + (2 * log_s).exp() - 1) - log_s",
             "(0.5 * (mean.square() + (2 * log_s).exp() - 1) - log_s).sum(1)",
@@ -152,8 +153,8 @@ elbo = Exercise(
         (
             torch.tensor([[0.5, -1.0, 2.0], [-0.25, 1.5, 0.75]]),
             torch.tensor([[1.0, 0.0, 1.0], [1.0, 1.0, 0.0]]),
-            torch.tensor([[0.5, -1.0], [1.5, 0.25]]),
-            torch.tensor([[-0.5, 0.25], [-1.0, 0.5]]),
+            torch.tensor([[0.5, -1.0, 0.75], [1.5, 0.25, -0.5]]),
+            torch.tensor([[-0.5, 0.25, -0.75], [-1.0, 0.5, 0.125]]),
         ),
         (  # greys
             quarters(g, 3, 4) + 0.125,
@@ -281,7 +282,11 @@ importance_bound = Exercise(
             "/ len(log_q)",
             "It is the sum that is divided by k, not its log: take off the log of k.",
         ),
-        Edit(", 0)", ", 1)", "That sums over the pictures; the draws are the rows, dimension 0."),
+        Edit(
+            ", 0) - math.log(len(log_q))",
+            ", 1) - math.log(log_q.shape[1])",
+            "That is a mean over the pictures; the draws are the rows, dimension 0.",
+        ),
         Edit("log_joint - log_q", "log_joint + log_q", "A weight is p *divided* by q: the log of q is taken off."),
         Edit(
             "log_joint - log_q",
@@ -369,7 +374,7 @@ def slerp_reference(a, b, share):
 slerp = Exercise(
     reference=slerp_reference,
     cases=lambda g: [
-        (torch.tensor([[3.0, 0.0], [0.5, 1.0]]), torch.tensor([[0.0, 2.0], [-1.0, 0.75]]), 0.25),
+        (torch.tensor([[3.0, 0.0, 0.0], [0.5, 1.0, 0.0]]), torch.tensor([[0.0, 2.0, 0.0], [-1.0, 0.75, 0.5]]), 0.25),
         (  # the second pair points the same way
             torch.tensor([[1.0, 0.5, -0.25], [0.3, 0.7, 1.9], [0.5, -1.0, 2.0]]),
             torch.tensor([[-0.5, 1.0, 1.5], [0.9, 2.1, 5.7], [0.25, 1.5, -0.5]]),
@@ -399,7 +404,7 @@ slerp = Exercise(
             "straight",
             "That is the straight line, which comes nearer to 0 on its way than both codes: use the two sines.",
         ),
-        Edit(".acos()", "", "That takes the cosine for the angle: `.acos()` makes an angle of it."),
+        Edit("[:, None]", "", "The angles must be a column, (B, 1), to multiply rows: `[:, None]`."),
         Edit(
             "(((1 - share) * angle).sin() * a + (share * angle).sin() * b)",
             "((share * angle).sin() * a + ((1 - share) * angle).sin() * b)",
@@ -431,6 +436,7 @@ slerp = Exercise(
             "The product is the cosine only if both codes are 1 long: divide it by both lengths.",
         ),
     ],
-    look_at="one row at a time: its angle, then its two factors, 1 and 0 if `share` is 0, 0 and 1 if it is 1",
+    look_at="one row at a time: its angle (rounding may make a cosine more than 1), then its two factors, 1 and 0 if "
+    "`share` is 0, 0 and 1 if it is 1",
     tolerance=1e-4,
 )
