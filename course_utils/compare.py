@@ -43,7 +43,7 @@ def difference(got: Any, expected: Any, tolerance: float) -> tuple[str, bool] | 
         return f"got `None`, expected {kind(expected)}: {RETURN_MISSING}", False
     elif type(got) is not type(expected):
         if hasattr(expected, "detach") and is_array(got):
-            return f"{unlike}; `torch.from_numpy` makes it one", False
+            return f"{unlike}; `torch.as_tensor` makes it one", False
         if hasattr(expected, "detach") and type(got).__module__ == "torch.return_types":
             return f"got values and indices together, expected {kind(expected)}: take `.values` of it", False
         if hasattr(expected, "detach") and isinstance(got, tuple) and any(map(is_array, got)):
@@ -120,7 +120,7 @@ def finite(value: Any) -> bool:
 
         return bool(torch.as_tensor(value).isfinite().all())
     plain = number(value)
-    return plain is None or cmath.isfinite(plain)
+    return plain is None or isinstance(plain, int) or cmath.isfinite(plain)
 
 
 def is_array(value: Any) -> bool:
@@ -135,7 +135,7 @@ def short(value: Any, digits: int = 4) -> str:
     """Return `value` in a few characters: a small tensor as nested lists, a large one as its shape."""
     plain = number(value)
     if plain is not None:
-        return f"{plain:.{digits}g}" if isinstance(plain, float | complex) else str(plain)
+        return f"{plain + 0.0:.{digits}g}" if isinstance(plain, float | complex) else str(plain)  # + 0.0: no -0
     if is_array(value):
         size = value.numel() if hasattr(value, "numel") else value.size
         return (

@@ -30,6 +30,8 @@ RAISED = {  # a part of what Python or PyTorch says, and what it most likely mea
     "created only for scalar outputs": "a gradient is of one number, `.sum()` makes one",
     "multiply sequence by non-int of type 'float'": "`torch.autograd.grad` returns a tuple, `(g,) = …` takes it out",
     "Can't call numpy() on Tensor that requires grad": "NumPy would cut the gradient off, stay with tensors",
+    "shapes cannot be multiplied": "the columns of the left one should be as many as the rows of the right one",
+    "bitwise_xor": "`**` is the power",
     "math domain error": "a log or a root of a number below 0 or of 0",
     "math range error": "e to a number that is too large",
 }
@@ -90,7 +92,8 @@ class Exercise:
     Every call gets copies of its own, so that no answer can spoil the next one's input.
     If the reference changes an argument or returns a part of one, so may the answer; where the reference raises,
     the answer must raise the same type. The gradient with respect to the arguments in `gradient_of` is compared too.
-    With `detached`, a result that still carries its graph is wrong.
+    With `detached`, a result that still carries its graph is wrong. The notebook goes on computing with results of
+    the same float type as the argument `like`, if one is named.
     """
 
     reference: Callable
@@ -102,6 +105,7 @@ class Exercise:
     tolerance: float = 1e-5
     gradient_of: tuple[str, ...] = ()
     detached: bool = False
+    like: str = ""
     hints_shown: int = field(default=0, init=False)
 
     @property
@@ -224,7 +228,7 @@ class Exercise:
                 return "not checked", f"`{self.name}`: the check's own solution fails here ({why}); {said}."
             both = list(enumerate(zip(came, wanted, strict=True)))
             shown = [_shown(runner, i) for i in range(len(runner))]
-            looks = (self._problem, self._gradient, self._graph, self._sharing)
+            looks = (self._problem, self._gradient, self._graph, self._sharing, self._type)
             problems = [(look(shown[i], c, w) for look in looks for i, (c, w) in both)]
             problems += [(self._flat(shown[i], c, w, runner, i) for i, (c, w) in both)]
             said, is_value = next(filter(None, itertools.chain(*problems)), ("", False))
@@ -237,12 +241,9 @@ class Exercise:
                 if self._alike(came, runner.run(mistake.of(self.reference))):
                     return "wrong", f"{said}{'' if said.endswith('?') else '.'} {mistake.feedback}"
             unlike = [c for c, w in zip(came, wanted, strict=True) if self._differs(c, w)]
-            if is_value and not any(finite(c.result) for c in unlike):
-                fine = "Other cases are right: " if len(unlike) < len(came) else "Not one result is a finite number: "
-                said += (
-                    f". {fine}look for e to a large number, the log or the quotient of 0, 0 × ∞, ∞ − ∞, or a root or "
-                )
-                said += "an arc cosine just outside its range"
+            if is_value and len(unlike) < len(came) and not any(finite(c.result) for c in unlike):
+                said += ". Other cases are right: look for e to a large number, the log or the quotient of 0, 0 × ∞, "
+                said += "∞ − ∞, or a root or an arc cosine just outside its range"
             elif is_value and self.look_at:
                 said += f"; look at {self.look_at}"
             return "wrong", said if said.endswith("?") else f"{said}."
@@ -351,6 +352,16 @@ class Exercise:
         for name in sorted(came.shared - wanted.shared):
             said = f"the result is the argument `{name}` itself or a view of it, so that changing one changes the other"
             return f"The values are right, but {said}; return something new, for instance `{name}.clone()`", False
+        return None
+
+    def _type(self, inputs: str, came: Outcome, wanted: Outcome) -> tuple[str, bool] | None:
+        """Return (that a result has another float type than expected, False), or None; asked once all is right."""
+        results = [r if isinstance(r, list | tuple) else [r] for r in (came.result, wanted.result)]
+        for got, expected in zip(*results, strict=False) if self.like else []:
+            if got.dtype != expected.dtype:
+                types = f"{code(str(got.dtype))} where `{self.like}` is {code(str(expected.dtype))}"
+                said = f"but for {inputs} the result is of type {types}, and could not be used together with it"
+                return f"The numbers are right, {said}: `.to({self.like}.dtype)` makes it one", False
         return None
 
     def _differs(self, came: Outcome, other: Outcome) -> tuple[str, bool] | None:

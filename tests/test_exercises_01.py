@@ -575,7 +575,6 @@ def loss_by_one_hot(logits, y):
 
 RIGHT = {
     "descent_step": [
-        in_double("descent_step"),
         numbers(lambda w, grad, lr: w - lr * grad),
         lambda w, grad, lr: torch.add(w, grad, alpha=-lr),
         lambda w, grad, lr: w.clone().sub_(lr * grad),
@@ -601,14 +600,12 @@ RIGHT = {
         lambda x, y, w, index: 2 * x.T @ (torch.bincount(index, minlength=len(x)) * (x @ w - y)) / index.numel(),
     ],
     "momentum_step": [
-        in_double("momentum_step"),
         step_by_sgd,
         numbers(lambda w, velocity, grad, lr, beta: (w - lr * (beta * velocity + grad), beta * velocity + grad)),
         lambda w, velocity, grad, lr, beta: [w - lr * beta * velocity - lr * grad, grad + velocity * beta],
     ],
     "adam_step": [in_double("adam_step"), adam_with_one_rate, adam_in_place_on_copies],
     "relu_backward": [
-        in_double("relu_backward"),
         masked,
         relu_by_autograd,
         numbers(lambda grad_output, z: np.where(z > 0, grad_output, 0)),
@@ -619,7 +616,6 @@ RIGHT = {
         lambda grad_output, z: grad_output * torch.relu(z).bool().int(),
     ],
     "linear_backward": [
-        in_double("linear_backward"),
         linear_by_loops,
         linear_by_autograd,
         numbers(lambda grad_z, a, W: (grad_z @ W.T, a.T @ grad_z, grad_z.sum(0))),
@@ -644,3 +640,15 @@ RIGHT = {
 @pytest.mark.parametrize("name, answer", [(name, answer) for name, some in RIGHT.items() for answer in some])
 def test_a_right_answer_in_another_style_passes(name, answer):
     assert getattr(ex, name).judge(answer)[0] == "passed"
+
+
+@pytest.mark.parametrize("name", ["descent_step", "momentum_step", "relu_backward", "linear_backward"])
+def test_a_result_that_could_not_be_used_with_the_arguments_is_refused(name):
+    status, said = getattr(ex, name).judge(in_double(name))
+    assert status == "wrong" and "The numbers are right, but" in said
+    assert "`torch.float64` where" in said and "dtype)` makes it one" in said
+
+
+def test_a_narrower_result_is_refused_as_well():
+    status, said = ex.descent_step.judge(lambda w, grad, lr: (w - lr * grad).float())
+    assert status == "wrong" and "`torch.float32` where `w` is `torch.float64`" in said

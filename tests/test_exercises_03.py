@@ -948,7 +948,7 @@ RIGHT = {
         "F.linear": lambda x, h, W_x, W_h, b: F.linear(x, W_x, b).add(F.linear(h, W_h)).tanh(),
         "one product": lambda x, h, W_x, W_h, b: torch.tanh(torch.cat([x, h], 1) @ torch.cat([W_x, W_h], 1).T + b),
         "columns": lambda x, h, W_x, W_h, b: (W_x @ x.T + W_h @ h.T + b[:, None]).tanh().T,
-        "float64": lambda *a: total(*(v.double() for v in a)).tanh(),
+        "float64 in between": lambda x, h, *a: total(*(v.double() for v in (x, h, *a))).tanh().to(h.dtype),
         "sums": lambda x, h, W_x, W_h, b: torch.tanh((x[:, None] * W_x).sum(2) + (h[:, None] * W_h).sum(2) + b),
         "exp": lambda *a: 1 - 2 / ((2 * total(*a)).exp() + 1),
     },
@@ -1005,3 +1005,9 @@ RIGHT = {
 
 
 test_a_right_answer_in_another_style_passes = judged(ex, RIGHT, "passed")
+
+
+def test_a_state_that_could_not_be_used_with_the_weights_is_refused():
+    wide = lambda *arguments: total(*(v.double() for v in arguments)).tanh()
+    status, said = ex.rnn_step.judge(lambda x, h, W_x, W_h, b: wide(x, h, W_x, W_h, b))
+    assert status == "wrong" and "`torch.float64` where `h` is `torch.float32`" in said

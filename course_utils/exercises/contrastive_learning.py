@@ -151,7 +151,7 @@ nt_xent = Exercise(
             "Both views are outputs of the network that learns: detach neither.",
         ),
     ],
-    look_at="one anchor at a time: the 2N − 1 cosines in its sum, and which of them is its partner's",
+    look_at="one anchor at a time: the 2N − 1 cosines in its sum, and which of them is its partner's; 0 × ∞ is NaN",
     tolerance=1e-3,
     gradient_of=("z1", "z2"),
 )

@@ -95,7 +95,9 @@ output_size = Exercise(
         Edit(" + 1", "", "One too few: the window at the very start counts as well."),
         Edit("//", "/", "Only whole steps count: a window that would hang over is left out, so divide with `//`."),
         Edit(
-            "(n +", "-(-n -", "That counts a step that does not fit whole; a window that would hang over is left out."
+            "(n + 2 * padding - k) // stride",
+            "-(-(n + 2 * padding - k) // stride)",
+            "That counts a step that does not fit whole; a window that would hang over is left out.",
         ),
         Edit(" // stride", "", "The stride is missing."),
         Edit(" + 2 * padding", "", "The padding is missing, on both sides."),
@@ -413,7 +415,11 @@ average_precision = Exercise(
             ">",
             "Recall 1 is reached but not counted: compare with `>=`, and take i / 100, since 0.01 added up passes 1.",
         ),
-        Edit("range(101)", "range(100)", "Recalls 0 *and* 1 both count: 0, 0.01, …, 1 are 101 of them."),
+        Edit(
+            "range(101)",
+            "range(100)",
+            "Recalls 0 *and* 1 both count: 0, 0.01, …, 1 are 101 of them (take i / 100, since 0.01 added up passes 1).",
+        ),
         Edit(
             "sum(best) / len(best)",
             "precision[hits].sum().item() / objects",

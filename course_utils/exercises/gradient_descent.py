@@ -20,6 +20,7 @@ descent_step = Exercise(
         (quarters(g, 2, 3), quarters(g, 2, 3), 2.5),
         (quarters(g, 2, 1, 3), torch.tensor([[[30.0, -20.0, 50.0]], [[-40.0, 10.0, 70.0]]]), 0.004),
         (torch.tensor(0.75), torch.tensor(-1.25), 0.3),
+        (quarters(g, 3, 2).double(), quarters(g, 3, 2).double(), 1.5),
     ],
     hints=[
         "The gradient points uphill, in the direction in which the loss grows fastest. Which way do you want to go?",
@@ -34,6 +35,7 @@ descent_step = Exercise(
         Edit("grad\n", "grad.sign()\n", "That uses only the gradient's sign; its size counts too."),
     ],
     look_at="the step, result − w: its sign, its size, and whether each entry goes by its own gradient",
+    like="w",
 )
 
 # ---------------------------------------------------------------- 2
@@ -178,9 +180,15 @@ momentum_step = Exercise(
             "- lr * grad\n    return w +",
             "Here the learning rate stays out of the velocity (that is another convention, Keras').",
         ),
+        Edit(
+            "+ grad\n    return w - lr *",
+            "+ lr * grad\n    return w -",
+            "Here the learning rate stays out of the velocity; it multiplies the step.",
+        ),
         Edit("velocity, velocity", "velocity", "The new velocity is needed at the next step: return `w, velocity`."),
     ],
     look_at="the two formulas above, one at a time: is the velocity right, are the weights?",
+    like="w",
 )
 
 # ---------------------------------------------------------------- 5
@@ -232,7 +240,11 @@ adam_step = Exercise(
             "v_hat.sqrt() + eps", "(v_hat + eps).sqrt()", "`eps` is outside the root: √v_hat + eps, not √(v_hat + eps)."
         ),
         Edit("v_hat.sqrt()", "v_hat", "Divide by the square root of v_hat."),
-        Edit("grad**2", "grad.abs()", "`v` averages the gradient's square."),
+        Edit(
+            "1 - beta1**t)\n    v_hat = v / (1 - beta2**t)",
+            "1 - beta1 * t)\n    v_hat = v / (1 - beta2 * t)",
+            "The correction has powers, `beta1**t` and `beta2**t`, not products.",
+        ),
         Edit("(1 - beta1) * grad", "grad", "In `m` the gradient enters with the share 1 − beta1: it is an average."),
         Edit(
             "eps), m, v", "eps), m_hat, v_hat", "Return `m` and `v` as they are before the correction: it is not kept."
@@ -280,6 +292,7 @@ relu_backward = Exercise(
         Edit("z > 0", "z >= 0", "At z = 0 itself take slope 0: `z > 0`, not `z >= 0`."),
     ],
     look_at="where z is positive: there the gradient passes as it is, and nowhere else",
+    like="grad_output",
 )
 
 # ---------------------------------------------------------------- 7
@@ -329,6 +342,7 @@ linear_backward = Exercise(
         Edit("W.T", "W", "The matrices must be transposed so that rows meet the right columns: write the shapes down."),
     ],
     look_at="which entries of z each a, W and b touches",
+    like="grad_z",
 )
 
 # ---------------------------------------------------------------- 8
@@ -389,6 +403,6 @@ cross_entropy = Exercise(
         Edit("torch.arange(len(y))", ":", "`[:, y]` pairs every row with every label; each row needs only its own."),
         Edit("log_total - shifted", "-logits", "The sum over the other classes is missing."),
     ],
-    look_at="−log of the right class's probability, averaged, without infinities",
+    look_at="−log of the right class's probability, averaged, without infinities or a small number that caps it",
     tolerance=1e-4,
 )

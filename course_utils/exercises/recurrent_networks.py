@@ -15,11 +15,9 @@ def rnn_step_reference(x, h, W_x, W_h, b):
 
 
 def _rows_as_steps(x, h, W_x, W_h, b):
-    state, states = h[0], []
     for row in x:
-        state = torch.tanh(W_x @ row + W_h @ state + b)
-        states.append(state)
-    return torch.stack(states)
+        h = torch.tanh(row @ W_x.T + h @ W_h.T + b)
+    return h
 
 
 def _rnn_case(g, B, D, H):
@@ -57,6 +55,7 @@ rnn_step = Exercise(
         ),
     ],
     look_at="the three terms inside the tanh: which matrix each one takes, and whether it is transposed",
+    like="h",
 )
 
 # ---------------------------------------------------------------- 2
@@ -102,7 +101,7 @@ clip = Exercise(
         ),
         Mistake(
             lambda gradients, most: [
-                g * (most / torch.cat([x.flatten() for x in gradients]).norm()) for g in gradients
+                g * (most / (torch.cat([x.flatten() for x in gradients]).norm() or 1.0)) for g in gradients
             ],
             "Gradients that are short enough must stay as they are; this makes them longer.",
         ),
