@@ -92,8 +92,8 @@ class Exercise:
     Every call gets copies of its own, so that no answer can spoil the next one's input.
     If the reference changes an argument or returns a part of one, so may the answer; where the reference raises,
     the answer must raise the same type. The gradient with respect to the arguments in `gradient_of` is compared too.
-    With `detached`, a result that still carries its graph is wrong. The notebook goes on computing with results of
-    the same float type as the argument `like`, if one is named.
+    With `detached`, a result that still carries its graph is wrong. Where the notebook computes on with the results,
+    they must have the expected float type, that of the argument `like`.
     """
 
     reference: Callable
@@ -358,10 +358,10 @@ class Exercise:
         """Return (that a result has another float type than expected, False), or None; asked once all is right."""
         results = [r if isinstance(r, list | tuple) else [r] for r in (came.result, wanted.result)]
         for got, expected in zip(*results, strict=False) if self.like else []:
-            if got.dtype != expected.dtype:
+            if hasattr(got, "detach") and got.dtype != expected.dtype:
                 types = f"{code(str(got.dtype))} where `{self.like}` is {code(str(expected.dtype))}"
                 said = f"but for {inputs} the result is of type {types}, and could not be used together with it"
-                return f"The numbers are right, {said}: `.to({self.like}.dtype)` makes it one", False
+                return f"The numbers are right, {said}: `.to({self.like}.dtype)` makes it the same", False
         return None
 
     def _differs(self, came: Outcome, other: Outcome) -> tuple[str, bool] | None:

@@ -646,7 +646,14 @@ def test_a_right_answer_in_another_style_passes(name, answer):
 def test_a_result_that_could_not_be_used_with_the_arguments_is_refused(name):
     status, said = getattr(ex, name).judge(in_double(name))
     assert status == "wrong" and "The numbers are right, but" in said
-    assert "`torch.float64` where" in said and "dtype)` makes it one" in said
+    assert "`torch.float64` where" in said and "dtype)` makes it the same" in said
+
+
+def test_a_plain_number_has_no_float_type():
+    assert (
+        ex.descent_step.judge(lambda w, grad, lr: w - lr * grad if w.ndim else w.item() - lr * grad.item())[0]
+        == "passed"
+    )
 
 
 def test_a_narrower_result_is_refused_as_well():
