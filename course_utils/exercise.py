@@ -32,7 +32,9 @@ RAISED = {  # a part of what Python or PyTorch says, and what it most likely mea
     "Can't call numpy() on Tensor that requires grad": "NumPy would cut the gradient off, stay with tensors",
     "shapes cannot be multiplied": "the columns of the left one should be as many as the rows of the right one",
     "bitwise_xor": "`**` is the power",
-    "math domain error": "a log or a root of a number below 0 or of 0",
+    "math domain error": "a log or a root of a number below 0, or the log of 0",
+    "expected a positive input": "a log of a number below 0 or of 0",  # Python 3.14 says it so
+    "expected a nonnegative input": "a root of a number below 0",
     "math range error": "e to a number that is too large",
 }
 KIND = {"passed": "good", "wrong": "bad", "not attempted": "note", "not checked": "note"}

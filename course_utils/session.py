@@ -130,18 +130,6 @@ def seed() -> int:
     return int(said)
 
 
-def load_ipython_extension(shell) -> None:
-    """Let a NameError before `start` say which cells to run first; tools/install.py has IPython load this."""
-    shell.set_custom_exc((NameError,), _unknown_name)
-
-
-def _unknown_name(shell, kind, error, trace, tb_offset=None) -> None:
-    if not notebook():
-        first = "Run the cells at the top first, down to the one with the imports: Run, Run All Above Selected Cell"
-        error.args = (f"{error}. {first}",)
-    shell.showtraceback((kind, error, trace), tb_offset=tb_offset)
-
-
 def seed_everything(number: int) -> None:
     """Seed Python's, NumPy's and PyTorch's global generators; nothing else in the course touches them."""
     import numpy as np
@@ -150,3 +138,15 @@ def seed_everything(number: int) -> None:
     random.seed(number)
     np.random.seed(number % 2**32)
     torch.manual_seed(number)
+
+
+def load_ipython_extension(shell) -> None:
+    """Let a NameError before `start` say which cells to run first; tools/install.py has IPython load this."""
+    shell.set_custom_exc((NameError,), _unknown_name)
+
+
+def _unknown_name(shell, kind, error, trace, tb_offset=None) -> None:
+    if not notebook():
+        first = "run the cells at the top first, down to the one with the imports (Run, Run All Above Selected Cell)"
+        error.args = (f"{error}. In a notebook of the course, {first}",)
+    shell.showtraceback((kind, error, trace), tb_offset=tb_offset)

@@ -650,10 +650,8 @@ def test_a_result_that_could_not_be_used_with_the_arguments_is_refused(name):
 
 
 def test_a_plain_number_has_no_float_type():
-    assert (
-        ex.descent_step.judge(lambda w, grad, lr: w - lr * grad if w.ndim else w.item() - lr * grad.item())[0]
-        == "passed"
-    )
+    plain = lambda w, grad, lr: w - lr * grad if w.ndim else w.item() - lr * grad.item()
+    assert ex.descent_step.judge(plain)[0] == "passed"
 
 
 def test_a_narrower_result_is_refused_as_well():

@@ -681,7 +681,9 @@ def test_a_kernel_that_is_set_up_says_which_cells_come_first(install, monkeypatc
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     nbclient.NotebookClient(notebook, allow_errors=True).execute()
     before, after = (notebook.cells[i].outputs[-1] for i in (0, 2))
-    assert before.evalue.startswith("name 'train_x' is not defined. Run the cells at the top first")
+    assert before.evalue.startswith(
+        "name 'train_x' is not defined. In a notebook of the course, run the cells at the top"
+    )
     assert after.evalue == "name 'train_x' is not defined"
 
 
