@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import types
+import venv
 from pathlib import Path
 
 import nbclient
@@ -674,12 +675,22 @@ def test_jupyter_is_set_up_unless_its_settings_are_there_already(install):
     assert settings.read_text() == kernel.read_text() == "{}"
 
 
-def test_a_kernel_that_is_set_up_says_which_cells_come_first(install, monkeypatch):
+def test_a_kernel_that_is_set_up_says_which_cells_come_first(install, monkeypatch, tmp_path):
     main(install, "lab")
-    monkeypatch.setenv("IPYTHONDIR", str(Path(install.VENV) / "etc" / "ipython"))
+    builder = venv.EnvBuilder(symlinks=os.name != "nt", with_pip=False)  # a kernel of its own: it may read no other's
+    builder.create(tmp_path / "own")
+    shutil.copytree(Path(install.VENV) / "etc", tmp_path / "own" / "etc")
+    python = builder.ensure_directories(tmp_path / "own").env_exe
+    argv = [python, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    spec = tmp_path / "kernels" / "own" / "kernel.json"
+    spec.parent.mkdir(parents=True)
+    spec.write_text(json.dumps({"argv": argv, "display_name": "own", "language": "python"}))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), *filter(None, sys.path)]))
     cells = ["train_x", "from course_utils import session; session.start('01', version='0')", "train_x"]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-    nbclient.NotebookClient(notebook, allow_errors=True).execute()
+    nbclient.NotebookClient(notebook, kernel_name="own", allow_errors=True).execute()
     before, after = (notebook.cells[i].outputs[-1] for i in (0, 2))
     assert before.evalue.startswith(
         "name 'train_x' is not defined. In a notebook of the course, run the cells at the top"
