@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 
 class Detections(NamedTuple):
@@ -66,10 +65,18 @@ def _iou(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     return both / (areas[0] + areas[1] - both)
 
 
-def cut(planes: torch.Tensor, index: torch.Tensor, corner: torch.Tensor) -> torch.Tensor:
-    """Return windows (m, 32, 32) out of planes[index], 0 outside; planes (N, S, S), index (m,), corner (m, 2): x, y."""
-    rows, columns = (corner[:, axis, None] + 32 + torch.arange(32, device=corner.device) for axis in (1, 0))
-    return F.pad(planes, [32] * 4)[index[:, None, None], rows[:, :, None], columns[:, None, :]]
+def cut(
+    planes: torch.Tensor, index: torch.Tensor, corner: torch.Tensor, *, outside: float | torch.Tensor = 0
+) -> torch.Tensor:
+    """Return windows (m, 32, 32) out of planes[index], with `outside` where they reach over the edge.
+
+    planes (N, S, S), index (m,), corner (m, 2): x, y.
+    """
+    columns, rows = (corner[:, axis, None] + torch.arange(32, device=corner.device) for axis in (0, 1))  # (m, 32)
+    last = planes.shape[1] - 1
+    windows = planes[index[:, None, None], rows.clamp(0, last)[:, :, None], columns.clamp(0, last)[:, None, :]]
+    column, row = (at.ne(at.clamp(0, last)) for at in (columns, rows))
+    return windows.masked_fill_(row[:, :, None] | column[:, None, :], outside)
 
 
 def look(x: torch.Tensor, index: torch.Tensor, boxes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -78,7 +85,7 @@ def look(x: torch.Tensor, index: torch.Tensor, boxes: torch.Tensor) -> tuple[tor
     The windows (m, 2, 32, 32) have two channels: the scene's ink, 0 for paper, and 1 inside the box; x is (N, 1, S, S).
     """
     corner = ((boxes[:, :2] + boxes[:, 2:]) / 2).round().long() - 16
-    ink = cut(x[:, 0] - x.min(), index, corner)
+    ink = cut(x[:, 0], index, corner, outside=x.min()) - x.min()
     pixel, here = torch.arange(32, device=boxes.device) + 0.5, boxes - corner.repeat(1, 2)
     across, down = ((pixel > here[:, i, None]) & (pixel < here[:, i + 2, None]) for i in (0, 1))
     return torch.stack([ink, (down[:, :, None] & across[:, None, :]).float()], dim=1), corner
