@@ -325,10 +325,36 @@ def test_torch_is_found_in_a_folder_of_any_name(install, monkeypatch, tmp_path, 
     assert install.has_torch()
 
 
+@pytest.mark.parametrize("folder", ["My Courses [WS 26]", "[x", "[!a] ü"])
+def test_jupyterlab_finds_its_extensions_in_a_folder_of_any_name(tmp_path, folder):
+    found = tmp_path / folder / "labextensions" / "@org" / "explorers" / "package.json"
+    found.parent.mkdir(parents=True)
+    found.write_text('{"name": "explorers", "version": "1", "jupyterlab": {"_build": {}}}')
+    started = f"""if True:
+        import runpy, sys, types
+        def lab():
+            from jupyterlab_server.config import get_federated_extensions
+            print(*get_federated_extensions([{str(found.parents[2])!r}]))
+        sys.modules["jupyterlab.labapp"] = types.SimpleNamespace(main=lab)
+        runpy.run_path({str(ROOT / "tools" / "lab.py")!r}, run_name="__main__")"""
+    assert subprocess.check_output([sys.executable, "-c", started], text=True) == "explorers\n"
+
+
+@pytest.mark.parametrize("folder", ["My Courses [WS 26]", "plain"])
+def test_jupyterlab_is_started_by_lab_py_in_a_folder_whose_name_looks_like_a_pattern(install, monkeypatch, folder):
+    monkeypatch.setattr(install, "ROOT", folder)
+    with pytest.raises(SystemExit):
+        install.start(install.COMMANDS["lab"][1], ["--no-browser"])
+    program = ["-m", "jupyterlab"] if folder == "plain" else [os.path.join("tools", "lab.py")]
+    words = [os.path.join("notebooks", "00_start_here.ipynb"), "--no-browser"]
+    assert [word for word in install.calls[-1] if word != "--allow-root"] == [install.venv_python(), *program, *words]
+
+
 def test_no_path_of_the_users_is_read_as_a_pattern():
     sources = [ROOT / "conftest.py"]
     for folder in ["tools", "course_utils", "tests"]:
         sources += (ROOT / folder).rglob("*.py")
+    sources.remove(ROOT / "tools" / "lab.py")  # it has JupyterLab's own patterns read rightly
     for source in sources:
         text = source.read_text("utf-8")
         assert not re.search(r"^\s*(import|from) (glob|fnmatch)\b", text, re.M), source.name

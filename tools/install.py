@@ -439,6 +439,8 @@ def start(steps, words):
     """Run each step with .venv's Python and `words` behind it; end with the first exit code that is not 0."""
     for step in steps:
         call = [venv_python()] + step + words
+        if "jupyterlab" in step and "[" in ROOT:
+            call[1:3] = [os.path.join("tools", "lab.py")]  # in place of -m jupyterlab, which would find no extensions
         if "jupyterlab" in step and hasattr(os, "geteuid") and os.geteuid() == 0:
             call.append("--allow-root")
         if step is steps[-1] and os.name != "nt":
