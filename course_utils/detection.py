@@ -72,10 +72,10 @@ def cut(
 
     planes (N, S, S), index (m,), corner (m, 2): x, y.
     """
-    columns, rows = (corner[:, axis, None] + torch.arange(32, device=corner.device) for axis in (0, 1))  # (m, 32)
-    last = planes.shape[1] - 1
-    windows = planes[index[:, None, None], rows.clamp(0, last)[:, :, None], columns.clamp(0, last)[:, None, :]]
-    column, row = (at.ne(at.clamp(0, last)) for at in (columns, rows))
+    at = corner[:, None] + torch.arange(32, device=corner.device)[:, None]  # (m, 32, 2): the windows' columns and rows
+    there = at.clamp(0, planes.shape[1] - 1)
+    windows = planes[index[:, None, None], there[:, :, 1, None], there[:, None, :, 0]]
+    column, row = (at != there).unbind(2)
     return windows.masked_fill_(row[:, :, None] | column[:, None, :], outside)
 
 

@@ -126,6 +126,9 @@ def test_windows_are_cut_around_boxes_and_put_back_where_they_were():
     assert torch.equal(windows[0, 0], x[1, 0, 4:36, 14:46])
     assert torch.equal(windows[1, 0, :21, :23], x[0, 0, 43:, 41:]) and windows[1, 0, 21:].abs().sum() == 0
     assert windows[0, 1].sum() == 20 * 20 and windows[0, 1, 6:26, 6:26].min() == 1
+    assert torch.equal(detection.look(x - 5, index, boxes)[0], windows), "paper is 0, whatever its grey"
+    beyond = detection.cut(x[:, 0] + 1, index, torch.tensor([[-40, 0], [40, 200]]))
+    assert beyond.abs().sum() == 0, "a window may lie outside altogether"
     back = detection.on_canvas(windows[:, 0], corner, 64)
     assert torch.equal(back[0, 4:36, 14:46], x[1, 0, 4:36, 14:46]) and back[0, :4].abs().sum() == 0
     assert torch.equal(back[1, 43:, 41:], x[0, 0, 43:, 41:])
